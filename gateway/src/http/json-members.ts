@@ -61,7 +61,7 @@ export type MemberEdits = Readonly<Record<string, string | undefined>>
 export function editMembers(bytes: Buffer, members: JsonMembers, edits: MemberEdits): Buffer {
   const parts: (Buffer | string)[] = []
   for (const [key, span] of members.spans) {
-    if (!(key in edits)) parts.push(bytes.subarray(span.keyStart, span.end))
+    if (!Object.hasOwn(edits, key)) parts.push(bytes.subarray(span.keyStart, span.end))
     else if (edits[key] !== undefined) parts.push(`${JSON.stringify(key)}:${edits[key]}`)
   }
   for (const [key, text] of Object.entries(edits)) {

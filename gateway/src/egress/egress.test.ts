@@ -1,0 +1,227 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../platform/clock.ts'
+import { createLogger } from '../platform/logger.ts'
+import { createSealer } from '../platform/secrets.ts'
+import { createEgress, type Egress } from './egress.ts'
+import type { ExchangeFailure } from './exchange.ts'
+import type { ResolveHost } from './resolve.ts'
+
+const sealer = createSealer(Buffer.alloc(32, 7))
+const open: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const close of open.splice(0)) await close()
+})
+
+/** A raw TCP upstream that does with each connection what the story needs. */
+async function upstream(
+  onConnection: (socket: Socket) => void,
+): Promise<{ origin: string; connections: () => number }> {
+  let connections = 0
+  const sockets = new Set<Socket>()
+  const server: Server = createServer((socket) => {
+    connections += 1
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    onConnection(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  open.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    connections: () => connections,
+  }
+}
+
+function egressWith(options: {
+  allowPrivate?: boolean
+  resolve?: ResolveHost
+  internal?: [string, string][]
+}): Egress {
+  const egress = createEgress({
+    sealer,
+    clock: systemClock,
+    logger: createLogger({ level: 'silent' }),
+    allowPrivate: options.allowPrivate ?? false,
+    internalOrigins: new Map(options.internal ?? []),
+    ...(options.resolve ? { resolve: options.resolve } : {}),
+  })
+  open.push(() => egress.close())
+  return egress
+}
+
+interface Heard {
+  status?: number
+  body: string
+  failure?: ExchangeFailure
+}
+
+function call(
+  egress: Egress,
+  baseUrl: string,
+  bounds: Partial<{ firstByteMs: number; idleMs: number; maxBytes: number }> = {},
+): Promise<Heard> {
+  return new Promise((resolve) => {
+    const heard: Heard = { body: '' }
+    egress.send(
+      {
+        baseUrl,
+        auth: { header: 'authorization', prefix: 'Bearer ' },
+        sealedCredential: sealer.seal('sk-upstream', 'aad'),
+        credentialAad: 'aad',
+      },
+      {
+        method: 'POST',
+        path: '/chat',
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.from('{}'),
+      },
+      { firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000, maxBytes: 1_000_000, ...bounds },
+      {
+        onHeaders: (status) => {
+          heard.status = status
+        },
+        onData: (chunk) => {
+          heard.body += chunk.toString()
+        },
+        onEnd: () => resolve(heard),
+        onFailure: (failure) => resolve({ ...heard, failure }),
+      },
+    )
+  })
+}
+
+const ok = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}'
+
+test('a call arrives with the opened credential at the path under the base URL', async () => {
+  let seen = ''
+  const { origin } = await upstream((socket) =>
+    socket.on('data', (data) => {
+      seen += data.toString()
+      socket.end(ok)
+    }),
+  )
+  const heard = await call(egressWith({ allowPrivate: true }), `${origin}/v1/`)
+  expect(heard).toMatchObject({ status: 200, body: '{}' })
+  expect(seen).toMatch(/^POST \/v1\/chat HTTP\/1\.1/)
+  expect(seen).toContain('authorization: Bearer sk-upstream')
+})
+
+test('loopback is refused by default, by literal, by name and behind a name that turns, and nobody connects', async () => {
+  const decoy = await upstream((socket) => socket.end(ok))
+  const port = new URL(decoy.origin).port
+  const answers = [['93.184.216.34', '127.0.0.1'], ['::ffff:127.0.0.1'], ['127.0.0.1']]
+  for (const addresses of answers) {
+    const egress = egressWith({ resolve: async () => addresses })
+    const heard = await call(egress, `https://upstream.example:${port}`)
+    expect(heard.failure).toMatchObject({ class: 'own_fault' })
+  }
+  for (const host of ['127.0.0.1', '[::1]', '2130706433', '0x7f.1', '[::ffff:127.0.0.1]']) {
+    const heard = await call(egressWith({}), `https://${host}:${port}`)
+    expect(heard.failure, host).toMatchObject({ class: 'own_fault' })
+  }
+  expect(
+    await call(
+      egressWith({ resolve: async () => ['93.184.216.34'] }),
+      decoy.origin.replace('127.0.0.1', 'upstream.example'),
+    ),
+  ).toMatchObject({
+    failure: { class: 'own_fault' },
+  })
+  expect(decoy.connections()).toBe(0)
+})
+
+test('the same decoy hears a call when private upstreams are allowed, so the refusals above mean something', async () => {
+  const decoy = await upstream((socket) => socket.once('data', () => socket.end(ok)))
+  expect(await call(egressWith({ allowPrivate: true }), decoy.origin)).toMatchObject({ status: 200 })
+  expect(decoy.connections()).toBe(1)
+})
+
+test('our own internal origin is reached exactly, and is no opening for its neighbours', async () => {
+  const demo = await upstream((socket) => socket.once('data', () => socket.end(ok)))
+  const egress = egressWith({ internal: [['http://demo.bourse.internal', demo.origin]] })
+  expect(await call(egress, 'http://demo.bourse.internal/v1')).toMatchObject({ status: 200 })
+  expect(await call(egress, 'http://demo.bourse.internal:81/v1')).toMatchObject({
+    failure: { class: 'own_fault' },
+  })
+  expect(await call(egress, demo.origin)).toMatchObject({ failure: { class: 'own_fault' } })
+})
+
+test.each<[string, (socket: Socket) => void, ExchangeFailure['class']]>([
+  ['closes at once', (socket) => socket.destroy(), 'network'],
+  ['resets', (socket) => socket.resetAndDestroy(), 'network'],
+  ['sends garbage', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'), 'malformed'],
+  ['stays silent', () => undefined, 'timeout'],
+  [
+    'stops in the middle',
+    (socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nabc'),
+    'timeout',
+  ],
+  [
+    'is cut in the middle',
+    (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nabc'),
+    'server_error',
+  ],
+  [
+    'compresses unasked',
+    (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}'),
+    'malformed',
+  ],
+  [
+    'sends endless headers',
+    (socket) => socket.end(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(9_000)}\r\n`),
+    'malformed',
+  ],
+  [
+    'sends more than asked for',
+    (socket) => socket.end(`HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n${'z'.repeat(3_000)}`),
+    'malformed',
+  ],
+])('an upstream that %s is named for what it did', async (_name, behave, expected) => {
+  const { origin } = await upstream((socket) => socket.once('data', () => behave(socket)))
+  const heard = await call(egressWith({ allowPrivate: true }), origin, {
+    firstByteMs: 150,
+    idleMs: 150,
+    maxBytes: 2_000,
+  })
+  expect(heard.failure?.class).toBe(expected)
+})
+
+test('a closed port is a network failure', async () => {
+  const { origin } = await upstream(() => undefined)
+  for (const close of open.splice(0)) await close()
+  expect((await call(egressWith({ allowPrivate: true }), origin)).failure?.class).toBe('network')
+})
+
+test('an upstream we keep waiting for a slow reader is not timed out for its silence', async () => {
+  const { origin } = await upstream((socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc')),
+  )
+  const egress = egressWith({ allowPrivate: true })
+  const outcome = await new Promise<string>((resolve) => {
+    const exchange = egress.send(
+      {
+        baseUrl: origin,
+        auth: { header: 'authorization', prefix: '' },
+        sealedCredential: sealer.seal('k', 'a'),
+        credentialAad: 'a',
+      },
+      { method: 'POST', path: '/', headers: {} },
+      { firstByteMs: 1_000, idleMs: 50, totalMs: 400, maxBytes: 100 },
+      {
+        onHeaders: () => undefined,
+        onData: () => exchange.pause(),
+        onEnd: () => resolve('end'),
+        onFailure: (failure) => resolve(failure.message),
+      },
+    )
+  })
+  expect(outcome).toMatch(/whole answer/)
+})

@@ -1,0 +1,184 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { Clock } from '../platform/clock.ts'
+import { AddressRefused } from './resolve.ts'
+
+/** What went wrong on the way, in the words of routing's outcome classes. */
+export interface ExchangeFailure {
+  class: 'network' | 'timeout' | 'malformed' | 'server_error' | 'own_fault' | 'client_gone'
+  message: string
+}
+
+export interface ExchangeLimits {
+  /** From start to response headers. */
+  firstByteMs: number
+  /** Between two pieces of the body. */
+  idleMs: number
+  /** Whole exchange. */
+  totalMs: number
+  maxBytes: number
+}
+
+export interface ExchangeHandler {
+  onHeaders(status: number, headers: Readonly<Record<string, string>>): void
+  onData(chunk: Buffer): void
+  onEnd(): void
+  /** Called once, instead of `onEnd`. */
+  onFailure(failure: ExchangeFailure): void
+}
+
+// A timer that fires this late was held up by our own event loop; the seller is not to blame.
+const LATE_TIMER_MS = 250
+
+/** One call to an upstream, from dispatch to its last byte. */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #clock: Clock
+  readonly #limits: ExchangeLimits
+  readonly #handler: ExchangeHandler
+  readonly #startedMs: number
+  #controller: Dispatcher.DispatchController | undefined
+  #timer: NodeJS.Timeout | undefined
+  #armedForMs = 0
+  #graceGiven = false
+  #dueMs: number
+  #bytes = 0
+  #headersSeen = false
+  #over = false
+  #paused = false
+  /** Milliseconds (monotonic) at which the response headers arrived. */
+  headersAtMs: number | undefined
+
+  constructor(clock: Clock, limits: ExchangeLimits, handler: ExchangeHandler) {
+    this.#clock = clock
+    this.#limits = limits
+    this.#handler = handler
+    this.#startedMs = clock.monotonicMs()
+    this.#dueMs = this.#startedMs + limits.firstByteMs
+    this.#arm(this.#startedMs)
+  }
+
+  /** Stops the call; the handler hears nothing more. */
+  abort(): void {
+    if (this.#over) return
+    this.#finish()
+    this.#controller?.abort(new Error('aborted by the gateway'))
+  }
+
+  pause(): void {
+    this.#paused = true
+    this.#controller?.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#dueMs = this.#clock.monotonicMs() + this.#limits.idleMs
+    this.#controller?.resume()
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#over) controller.abort(new Error('aborted by the gateway'))
+    else if (this.#paused) controller.pause()
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (this.#over || status < 200) return
+    this.#headersSeen = true
+    this.headersAtMs = this.#clock.monotonicMs()
+    this.#dueMs = this.headersAtMs + this.#limits.idleMs
+    this.#arm(this.headersAtMs)
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined && encoding !== 'identity') {
+      this.#fail({ class: 'malformed', message: `the upstream sent content-encoding ${encoding} unasked` })
+      return
+    }
+    this.#handler.onHeaders(status, headers as Readonly<Record<string, string>>)
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return
+    this.#dueMs = this.#clock.monotonicMs() + this.#limits.idleMs
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#limits.maxBytes) {
+      this.#fail({ class: 'malformed', message: `the answer is larger than ${this.#limits.maxBytes} bytes` })
+      return
+    }
+    this.#handler.onData(chunk)
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return
+    this.#finish()
+    this.#handler.onEnd()
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    if (this.#over) return
+    this.#finish()
+    this.#handler.onFailure(classify(error, this.#headersSeen))
+  }
+
+  /** Sets the timer for whichever limit comes first; later activity only moves `#dueMs`, the timer looks when it fires. */
+  #arm(nowMs: number): void {
+    clearTimeout(this.#timer)
+    // While we hold the upstream back for a slow reader, its silence is our doing.
+    const dueMs = this.#paused ? nowMs + this.#limits.idleMs : this.#dueMs
+    this.#armedForMs = Math.min(dueMs, this.#totalDueMs)
+    this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, this.#armedForMs - nowMs))
+  }
+
+  get #totalDueMs(): number {
+    return this.#startedMs + this.#limits.totalMs
+  }
+
+  #onTimer(): void {
+    if (this.#over) return
+    const nowMs = this.#clock.monotonicMs()
+    const totalIsUp = nowMs >= this.#totalDueMs
+    if (!totalIsUp && (this.#paused || nowMs < this.#dueMs)) {
+      this.#arm(nowMs)
+      return
+    }
+    if (nowMs - this.#armedForMs > LATE_TIMER_MS && !this.#graceGiven) {
+      // Our event loop stalled; the bytes that wait in the socket get one more turn before we judge.
+      this.#graceGiven = true
+      this.#timer = setTimeout(() => this.#onTimer(), LATE_TIMER_MS)
+      return
+    }
+    const what = totalIsUp ? 'the whole answer' : this.#headersSeen ? 'the next bytes' : 'response headers'
+    this.#fail({ class: 'timeout', message: `the upstream did not send ${what} in time` })
+  }
+
+  #fail(failure: ExchangeFailure): void {
+    this.#finish()
+    this.#controller?.abort(new Error(failure.message))
+    this.#handler.onFailure(failure)
+  }
+
+  #finish(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+  }
+}
+
+function classify(error: Error, headersSeen: boolean): ExchangeFailure {
+  const code = 'code' in error ? String(error.code) : ''
+  const message = `${code} ${error.message}`.trim()
+  if (error instanceof AddressRefused) return { class: error.ours ? 'own_fault' : 'network', message }
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { class: 'timeout', message }
+  if (
+    error.name === 'HTTPParserError' ||
+    code.startsWith('HPE_') ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code.startsWith('UND_ERR_RES')
+  ) {
+    return { class: 'malformed', message }
+  }
+  if (code === 'UND_ERR_INVALID_ARG' || code === 'ERR_INVALID_ARG_VALUE' || code === 'EMFILE')
+    return { class: 'own_fault', message }
+  return { class: headersSeen ? 'server_error' : 'network', message }
+}

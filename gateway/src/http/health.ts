@@ -1,0 +1,43 @@
+/** Probes for people, balancers and LiteLLM's users; none of them calls a model or needs a key. */
+import { Router } from 'express'
+
+export interface HealthChecks {
+  /** Resolves when the database answers; bounded by the pool's own time-outs. */
+  database(): Promise<void>
+  draining(): boolean
+  version: string
+  mode: 'play' | 'live'
+}
+
+export function createHealthRoutes({ database, draining, version, mode }: HealthChecks): Router {
+  const router = Router()
+  const databaseIsUp = () =>
+    database().then(
+      () => true,
+      () => false,
+    )
+
+  router.get('/healthz', (_request, response) => {
+    response.json({ status: 'ok', version, mode })
+  })
+  router.get('/readyz', async (_request, response) => {
+    const up = await databaseIsUp()
+    const ready = up && !draining()
+    response.status(ready ? 200 : 503).json({
+      status: ready ? 'ready' : 'not_ready',
+      checks: { database: up ? 'ok' : 'down', draining: draining() },
+    })
+  })
+  // LiteLLM's spellings, both of them.
+  router.get(['/health/liveliness', '/health/liveness'], (_request, response) => {
+    if (draining()) response.status(503).json('shutting down')
+    else response.json("I'm alive!")
+  })
+  router.get('/health/readiness', async (_request, response) => {
+    const up = await databaseIsUp()
+    response
+      .status(up && !draining() ? 200 : 503)
+      .json({ status: up && !draining() ? 'connected' : 'unhealthy', db: up ? 'connected' : 'disconnected' })
+  })
+  return router
+}

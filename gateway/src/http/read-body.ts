@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../platform/errors.ts'
+
+/** A caller that stops in the middle of its own body; nothing can be answered to it. */
+export class ClientLeft extends Error {
+  constructor() {
+    super('the client closed the connection before its request was complete')
+    this.name = 'ClientLeft'
+  }
+}
+
+/** The whole body, at most `limitBytes`. Throws `request_too_large`, `unsupported_media_type`, or `ClientLeft`. */
+export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  refuseEarly(request, limitBytes)
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > limitBytes) {
+        request.pause()
+        request.removeAllListeners('data')
+        reject(tooLarge(limitBytes))
+        return
+      }
+      chunks.push(chunk)
+    })
+    request.on('end', () =>
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)),
+    )
+    request.on('error', () => reject(new ClientLeft()))
+    request.on('close', () => {
+      if (!request.complete) reject(new ClientLeft())
+    })
+  })
+}
+
+function refuseEarly(request: IncomingMessage, limitBytes: number): void {
+  const encoding = request.headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    // Decompressing what strangers send is how bombs go off; no official client compresses requests.
+    throw new GatewayError(
+      'unsupported_media_type',
+      `Send the body uncompressed; content-encoding '${encoding.slice(0, 40)}' is not accepted.`,
+    )
+  }
+  const type = request.headers['content-type']
+  if (type !== undefined && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) {
+    throw new GatewayError(
+      'unsupported_media_type',
+      `Send JSON with content-type application/json, not '${type.slice(0, 80)}'.`,
+    )
+  }
+  const announced = Number(request.headers['content-length'] ?? 0)
+  if (announced > limitBytes) throw tooLarge(limitBytes)
+}
+
+function tooLarge(limitBytes: number): GatewayError {
+  return new GatewayError(
+    'request_too_large',
+    `The request body is larger than ${limitBytes} bytes. Send less, or refer to files by URL.`,
+  )
+}

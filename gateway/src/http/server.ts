@@ -1,0 +1,70 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorBody, GatewayError } from '../platform/errors.ts'
+import { formatId, uuidv7 } from '../platform/ids.ts'
+
+// Node's default is 16 KiB; named here because limits are promises.
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_HEADERS = 100
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 60_000
+const TIMEOUT_CHECK_MS = 5_000
+// Above the usual idle time of load balancers, so that they close first and nobody races a reset.
+const KEEP_ALIVE_MS = 65_000
+const TCP_KEEP_ALIVE_MS = 30_000
+
+export type RequestHandler = (message: IncomingMessage, response: ServerResponse) => void
+
+/** The one HTTP server. `handle` sees every request; what is not HTTP is answered here with a JSON error. */
+export function createHttpServer(handle: RequestHandler): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      noDelay: true,
+    },
+    handle,
+  )
+  server.maxHeadersCount = MAX_HEADERS
+  server.on('clientError', refuseBytes)
+  return server
+}
+
+/** Bytes that are no HTTP request, or too many headers of one. */
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, failure] = meaningOf(error)
+  const requestId = formatId('gen-', uuidv7())
+  const body = errorBody(failure, requestId)
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `x-request-id: ${requestId}\r\nx-should-retry: false\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+function meaningOf({ code }: NodeJS.ErrnoException): [string, GatewayError] {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return [
+      '431 Request Header Fields Too Large',
+      new GatewayError('invalid_request', `The request headers are larger than ${MAX_HEADER_BYTES} bytes.`),
+    ]
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return [
+      '408 Request Timeout',
+      new GatewayError('request_timeout', 'The request did not arrive completely within 60 seconds.'),
+    ]
+  }
+  return [
+    '400 Bad Request',
+    new GatewayError('invalid_request', 'These bytes are not a valid HTTP/1.1 request.'),
+  ]
+}
