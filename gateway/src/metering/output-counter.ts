@@ -1,0 +1,43 @@
+import type { Tokenizer } from '../catalog/catalog.ts'
+import { countText } from './count-tokens.ts'
+
+// Text waits as a chain of the small pieces it came in (about 30 bytes each on top): 4 KiB keep a stream below 40 KB.
+const PIECE_CHARS = 4_096
+
+/** Counts what a stream's model wrote. Memory stays bounded: a full piece is counted and dropped. */
+export class OutputCounter {
+  readonly #tokenizer: Tokenizer
+  #counted = 0
+  #waiting = ''
+
+  constructor(tokenizer: Tokenizer) {
+    this.#tokenizer = tokenizer
+  }
+
+  add(text: string): void {
+    this.#waiting += text
+    if (this.#waiting.length < PIECE_CHARS) return
+    const end = lastWordStart(this.#waiting)
+    this.#counted += countText(this.#waiting.slice(0, end), this.#tokenizer)
+    this.#waiting = this.#waiting.slice(end)
+  }
+
+  /** Tokens so far. */
+  total(): number {
+    if (this.#waiting === '') return this.#counted
+    return this.#counted + countText(this.#waiting, this.#tokenizer)
+  }
+}
+
+/** Where to cut so that the parts count as the whole: before the last single space; else before a whole character. */
+function lastWordStart(text: string): number {
+  for (let at = text.length - 2; at > text.length / 2; at -= 1) {
+    if (text[at] === ' ' && !isSpace(text, at - 1) && !isSpace(text, at + 1)) return at
+  }
+  const last = text.charCodeAt(text.length - 1)
+  return last >= 0xd800 && last <= 0xdbff ? text.length - 1 : text.length
+}
+
+function isSpace(text: string, at: number): boolean {
+  return text.charCodeAt(at) <= 0x20
+}
