@@ -29,9 +29,7 @@ export const noUsage: Usage = {
 
 /** Prompt tokens in OpenAI's sense: every input class together. */
 export function inputTokens(usage: Usage): number {
-  return (
-    usage.uncachedInput + usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h + usage.audioInput
-  )
+  return usage.uncachedInput + usage.cacheRead + usage.cacheWrite5m + usage.cacheWrite1h + usage.audioInput
 }
 
 /** Completion tokens in OpenAI's sense. */

@@ -1,0 +1,165 @@
+/** Mounts the rooms in request order: the table of contents of the gateway. */
+import { timingSafeEqual } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
+import helmet from 'helmet'
+import { createAuditRoutes } from './audit/routes.ts'
+import { type Context, consoleDir } from './context.ts'
+import { corsHeaders, preflightHeaders } from './http/cors.ts'
+import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from './http/express-edges.ts'
+import { createHealthRoutes } from './http/health.ts'
+import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
+import { createModelRoutes } from './inference/list-models.ts'
+import { createKeyRoutes } from './keys/routes.ts'
+import { createMarketRoutes } from './marketplace/market-routes.ts'
+import { createListingRoutes } from './marketplace/routes.ts'
+import { GatewayError } from './platform/errors.ts'
+import { ping } from './platform/store.ts'
+import { createAuthenticate } from './users/authenticate.ts'
+import { createUserRoutes } from './users/routes.ts'
+
+export const VERSION = '0.1.0'
+const API_BODY_LIMIT = '100kb'
+// The API answers at /v1, at /api/v1 (OpenRouter's base) and bare (LiteLLM's).
+const API_BASES = ['/v1', '/api/v1', '']
+
+export interface App {
+  handle(message: IncomingMessage, response: ServerResponse): void
+  chat: ChatRoute
+  /** Readiness says no from now on. */
+  startDraining(): void
+}
+
+/** Chat completions take the corridor straight from the HTTP server; everything else goes through Express. */
+export function createApp(context: Context): App {
+  const chat = createChatRoute(context.inference)
+  let draining = false
+  const rest = createExpress(context, () => draining)
+  const chatPaths = new Set(
+    API_BASES.flatMap((base) => [`${base}/chat/completions`, `${base}/chat/completions/`]),
+  )
+  return {
+    handle(message, response) {
+      if (message.method === 'POST' && chatPaths.has(pathOf(message.url ?? '/')))
+        chat.handle(message, response)
+      else rest(message, response)
+    },
+    chat,
+    startDraining() {
+      draining = true
+    },
+  }
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
+
+function createExpress(context: Context, draining: () => boolean): Express {
+  const { config, logger, database } = context
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.use(nameRequest)
+  app.use(
+    createHealthRoutes({ database: () => ping(database), draining, version: VERSION, mode: config.mode }),
+  )
+  app.get('/metrics', guardMetrics(config.metricsToken), async (_request, response) => {
+    response.setHeader('content-type', context.metrics.contentType)
+    response.end(await context.metrics.render())
+  })
+  for (const base of API_BASES) mountModelApi(app, context, base)
+  mountManagement(app, context)
+  mountConsole(app)
+  app.use(refuseUnknownRoute)
+  app.use(createErrorHandler(logger))
+  return app
+}
+
+function mountModelApi(app: Express, { inference, marketplace }: Context, base: string): void {
+  const withCors: RequestHandler = (request, response, next) => {
+    for (const [name, value] of Object.entries(corsHeaders(inference.cors, request.headers.origin)))
+      response.setHeader(name, value)
+    next()
+  }
+  const preflight = (methods: string) => (_request: Request, response: Response) => {
+    response.set(preflightHeaders(methods)).status(204).end()
+  }
+  const chatPath = `${base}/chat/completions`
+  app.options(chatPath, withCors, preflight('POST, OPTIONS'))
+  app.all(chatPath, withCors, allowOnly('POST, OPTIONS'))
+  for (const path of [`${base}/models`, `${base}/models/*id`]) {
+    app.options(path, withCors, preflight('GET, HEAD, OPTIONS'))
+    app.get(path, withCors)
+  }
+  app.use(base === '' ? '/' : base, createModelRoutes(inference, marketplace))
+  app.all([`${base}/models`, `${base}/models/*id`], withCors, allowOnly('GET, HEAD, OPTIONS'))
+}
+
+function mountManagement(app: Express, context: Context): void {
+  const { users, keys, marketplace, audit, verifier, catalog } = context
+  const authenticate = createAuthenticate({
+    sessions: users.sessions,
+    verifyKey: (token) => verifier.verify(token),
+  })
+  app.use('/api', express.json({ limit: API_BODY_LIMIT, inflate: false }))
+  app.use('/api', createUserRoutes({ users, authenticate }))
+  app.use('/api', createKeyRoutes({ keys, authenticate }))
+  app.use('/api', createListingRoutes({ listings: marketplace.listings, catalog, authenticate }))
+  app.use('/api', createMarketRoutes({ marketplace, catalog, authenticate }))
+  app.use('/api', createAuditRoutes({ audit, authenticate }))
+}
+
+/** The console's files, with a policy that lets them load nothing from anywhere else. */
+function mountConsole(app: Express): void {
+  const headers = helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        objectSrc: ["'none'"],
+        baseUri: ["'self'"],
+        frameAncestors: ["'none'"],
+        formAction: ["'self'"],
+      },
+    },
+    // Whether the gateway stands behind TLS is the operator's proxy to say.
+    strictTransportSecurity: false,
+  })
+  app.get('/', (_request, response) => response.redirect('/console/'))
+  app.use(
+    '/console',
+    headers,
+    express.static(consoleDir, { index: 'index.html', maxAge: '1h', setHeaders: keepFresh }),
+  )
+  app.get('/console/*page', headers, (request, response, next) => {
+    const page = join(consoleDir, 'index.html')
+    // A missing asset is a 404; a missing page is the single-page application's own business.
+    if (/\.\w+$/.test(request.path) || !existsSync(page)) next()
+    else response.setHeader('cache-control', 'no-cache').sendFile(page)
+  })
+}
+
+function keepFresh(response: Response, path: string): void {
+  if (path.endsWith('.html')) response.setHeader('cache-control', 'no-cache')
+}
+
+/** Without a token /metrics is open, as scrapers expect on a private network; with one it must be sent. */
+function guardMetrics(token: string | undefined): RequestHandler {
+  return function checkToken(request, _response, next) {
+    if (token !== undefined && !sameText(request.headers.authorization ?? '', `Bearer ${token}`)) {
+      throw new GatewayError('not_signed_in', 'Send the metrics token as Authorization: Bearer.')
+    }
+    next()
+  }
+}
+
+function sameText(given: string, expected: string): boolean {
+  const [left, right] = [Buffer.from(given), Buffer.from(expected)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

@@ -1,0 +1,142 @@
+/** What a new installation needs before anyone can use it: a first operator, and in play mode the demo. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Context } from './context.ts'
+import { type DemoListing, seedDemo } from './demo/seed.ts'
+import { formatId } from './platform/ids.ts'
+import { generatePassword } from './users/generate-password.ts'
+
+const DEFAULT_OPERATOR = 'operator@bourse.internal'
+const FILE = 'summary.json'
+
+/** What DATA_DIR/summary.json says; readable by its owner only. */
+const summaryFile = z.strictObject({
+  baseUrl: z.string(),
+  /** The demo buyer's key; play mode only. */
+  apiKey: z.string().optional(),
+  consoleUrl: z.string(),
+  email: z.string(),
+  /** Of the first operator, as it was made; absent when the operator chose one in the environment. */
+  password: z.string().optional(),
+})
+
+export type Summary = z.output<typeof summaryFile>
+
+/** Makes what is missing, writes the summary and returns it. Safe to run at every start, and after an interrupted one. */
+export async function bootstrap(context: Context, origin: string): Promise<Summary> {
+  const { config } = context
+  const file = join(config.dataDir, FILE)
+  const known = readSummary(file)
+  const operator = await firstOperator(context, known)
+  const apiKey = config.mode === 'play' ? await playDemo(context, known?.apiKey) : undefined
+  await context.marketplace.ensureEnvironmentListings(config.vendorKeys)
+  const summary: Summary = {
+    baseUrl: `${origin}/v1`,
+    ...(apiKey === undefined ? {} : { apiKey }),
+    consoleUrl: `${origin}/console/`,
+    ...operator,
+  }
+  const draft = `${file}.new`
+  writeFileSync(draft, `${JSON.stringify(summary, null, 2)}\n`, { mode: 0o600 })
+  renameSync(draft, file)
+  return summary
+}
+
+async function firstOperator(
+  { config, users }: Context,
+  known: Summary | undefined,
+): Promise<{ email: string; password?: string }> {
+  const email = config.admin.email ?? known?.email ?? DEFAULT_OPERATOR
+  const password = config.admin.password ?? known?.password ?? generatePassword()
+  const { user, created } = await users.accounts.ensureFirstOperator({ email, password })
+  // A password that somebody chose, or has changed since, is not ours to write down.
+  const ours =
+    config.admin.password === undefined &&
+    (created || (known?.password !== undefined && known.email === user.email))
+  return ours ? { email: user.email, password } : { email: user.email }
+}
+
+async function playDemo(context: Context, knownKey: string | undefined): Promise<string | undefined> {
+  const { users, keys, marketplace, catalog } = context
+  const seeded = await seedDemo({
+    catalog,
+    async createUser({ email, name, roles }) {
+      const known = await users.accounts.findByEmail(email)
+      const user = known ?? (await users.accounts.create({ email, name, roles }, 'system')).user
+      return { userId: user.id, organisationId: user.organisationId }
+    },
+    async creditPlayMoney({ organisationId, amountNanos, reference }) {
+      await users.wallets.credit(
+        { organisationId, amountNanos, reason: 'Play money to start with', idempotencyKey: reference },
+        'system',
+      )
+    },
+    async mintKey({ organisationId, userId, name }) {
+      if (knownKey !== undefined) return undefined
+      const { token } = await keys.mint({ organisationId, createdByUserId: userId, name }, 'system')
+      return { plainKey: token }
+    },
+    createListing: (listing) => ensureListing(marketplace, listing),
+  })
+  return seeded.apiKey ?? knownKey
+}
+
+/** Lists what the demo seller sells, unless it is listed already under that name. */
+async function ensureListing({ listings }: Context['marketplace'], draft: DemoListing): Promise<void> {
+  const { organisationId, name, provider, ground, baseUrl, credential, multiplierPpm, models } = draft
+  const known = await listings.list({ organisationId, limit: 100 }, 'system')
+  if (known.some((listing) => listing.name === name)) return
+  const { requestsPerMinute, tokensPerMinute, concurrency } = draft
+  await listings.create(
+    {
+      organisationId: formatId('org-', organisationId),
+      name,
+      provider,
+      ground,
+      baseUrl,
+      key: credential,
+      capacity: { requestsPerMinute, tokensPerMinute, concurrency },
+      models: models.map((offered) => ({
+        ...offered,
+        price: { kind: 'multiplier', ppm: Number(multiplierPpm) },
+      })),
+    },
+    'system',
+  )
+}
+
+function readSummary(file: string): Summary | undefined {
+  try {
+    return summaryFile.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data
+  } catch {
+    return undefined // a first start
+  }
+}
+
+/** The lines a person sees when the gateway is ready. */
+export function summaryText(summary: Summary, { mode, dataDir }: { mode: string; dataDir: string }): string {
+  const lines = [
+    '',
+    `  Bourse is ready (${mode} mode).`,
+    '',
+    `  API        ${summary.baseUrl}`,
+    ...(summary.apiKey ? [`  Key        ${summary.apiKey}`] : []),
+    `  Console    ${summary.consoleUrl}`,
+    `  Operator   ${summary.email}${summary.password ? `  password ${summary.password}` : ''}`,
+    `  The same   ${join(dataDir, FILE)}`,
+  ]
+  if (summary.apiKey) {
+    lines.push(
+      '',
+      '  Try it:',
+      `    curl ${summary.baseUrl}/chat/completions \\`,
+      `      -H 'Authorization: Bearer ${summary.apiKey}' -H 'Content-Type: application/json' \\`,
+      `      -d '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}'`,
+      '',
+      "  Answers come from the built-in demo upstream, and the money is play money. Set a vendor's key",
+      '  (OPENAI_API_KEY, ANTHROPIC_API_KEY, …) and GATEWAY_ENV_LISTINGS_IN_PLAY=true for real models.',
+    )
+  }
+  return [...lines, ''].join('\n')
+}

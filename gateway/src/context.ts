@@ -1,0 +1,235 @@
+/** The composition root: builds each long-lived thing once, floor by floor, and closes them in reverse. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAudit } from './audit/audit.ts'
+import { loadCatalog } from './catalog/catalog.ts'
+import { DEMO_BASE_URL } from './demo/demo-models.ts'
+import { startDemoUpstream } from './demo/upstream.ts'
+import { createEgress } from './egress/egress.ts'
+import { createChatParser } from './inference/chat-parser.ts'
+import type { InferenceDeps } from './inference/deps.ts'
+import { createKeys } from './keys/keys.ts'
+import { createKeyVerifier } from './keys/verify.ts'
+import { createLedger } from './ledger/ledger.ts'
+import { createLimits } from './limits/admit.ts'
+import { createMarketplace } from './marketplace/marketplace.ts'
+import { warmTokenizer } from './metering/tokenizers.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
+import type { Config } from './platform/config.ts'
+import { openDatabase } from './platform/database.ts'
+import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
+import { fixMode } from './platform/fix-mode.ts'
+import type { Secrets } from './platform/given-secrets.ts'
+import type { Logger } from './platform/logger.ts'
+import { createMetrics } from './platform/metrics.ts'
+import { migrate } from './platform/migrate.ts'
+import { takeNodeIdentity } from './platform/node-identity.ts'
+import { createSealer } from './platform/secrets.ts'
+import type { Providers } from './providers/registry.ts'
+import { createBreakers } from './routing/breakers.ts'
+import { createCapacity } from './routing/capacity.ts'
+import { createRouter } from './routing/router.ts'
+import { createSettlement } from './settlement/settlement.ts'
+import { createUsers } from './users/users.ts'
+
+// Sources and built files stand at the same depth, so the same path leads to both.
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const JANITOR_MS = 15_000
+const CATALOG_REFRESH_MS = 3_600_000
+
+export interface ContextOptions {
+  config: Config
+  secrets: Secrets
+  providers: Providers
+  logger: Logger
+  clock?: Clock
+  /** Connects with the right to change the schema, when `config.databaseUrl` has not. */
+  migrateUrl?: string
+}
+
+export type Context = Awaited<ReturnType<typeof createContext>>
+
+/** Starts the database, migrates it and builds every room. When a step fails, what was already opened is closed again. */
+export async function createContext(options: ContextOptions) {
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    return { ...(await build(options, closers)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function build(
+  { config, secrets, providers, logger, clock = systemClock, migrateUrl }: ContextOptions,
+  closers: (() => Promise<unknown> | unknown)[],
+) {
+  const node = takeNodeIdentity(config.dataDir)
+  closers.push(() => node.release())
+  const { database, databaseUrl } = await openMoneyDatabase({ config, logger, migrateUrl }, closers)
+  const metrics = createMetrics()
+  const sealer = createSealer(secrets.encryptionKey)
+  const demo =
+    config.mode === 'play' ? await startDemoUpstream({ port: config.demoUpstreamPort ?? 0 }) : undefined
+  if (demo) closers.push(() => demo.close())
+  const egress = createEgress({
+    sealer,
+    clock,
+    logger,
+    allowPrivate: config.allowPrivateUpstreams,
+    internalOrigins: new Map(demo ? [[new URL(DEMO_BASE_URL).origin, demo.origin]] : []),
+  })
+  closers.push(() => egress.close())
+  const audit = createAudit({ database, logger })
+  const ledger = createLedger({
+    pool: database.ledgerPool,
+    logger,
+    metrics,
+    clock,
+    nodeId: node.nodeId,
+    nodeEpoch: node.epoch,
+  })
+  closers.push(() => ledger.close())
+  const catalog = loadCatalog({ overridesPath: join(ROOT, 'config/models.json'), nowMs: clock.nowMs() })
+  const users = createUsers({
+    database,
+    sessionSecret: secrets.sessionSecret.toString('hex'),
+    ...(config.publicUrl ? { publicUrl: config.publicUrl } : {}),
+    clock,
+    logger,
+    audit,
+    ledger,
+    playMode: config.mode === 'play',
+  })
+  const keys = createKeys({ database, pepper: secrets.keyPepper, ledger, audit, clock })
+  const verifier = createKeyVerifier({
+    database,
+    pepper: secrets.keyPepper,
+    clock,
+    ledger,
+    databaseUrl,
+    logger,
+  })
+  closers.push(() => verifier.close())
+  const marketplace = await createMarketplace({
+    database,
+    databaseUrl,
+    catalog,
+    providers,
+    sealer,
+    config,
+    audit,
+    logger,
+    metrics,
+    clock,
+  })
+  closers.push(() => marketplace.close())
+  const limits = createLimits({ clock })
+  const capacity = createCapacity({ clock })
+  const breakers = createBreakers({ clock, random: Math.random })
+  const router = createRouter({ marketplace, breakers, capacity, clock, random: Math.random, logger })
+  // Loaded now, in 200 ms, instead of under the first request that needs to be counted.
+  warmTokenizer('o200k')
+  const settlement = createSettlement({ ledger, metrics, logger, clock, nodeEpoch: node.epoch })
+  closers.push(() => settlement.close())
+  const parser = createChatParser({ logger })
+  closers.push(() => parser.close())
+  const inference: InferenceDeps = {
+    keys: verifier,
+    parser,
+    catalog,
+    limits,
+    router,
+    settlement,
+    providers,
+    egress,
+    cors: { origins: config.corsOrigins },
+    bounds: {
+      firstByteMs: config.firstByteMs,
+      streamIdleMs: config.streamIdleMs,
+      streamTotalMs: config.streamMs,
+      maxConcurrent: config.maxStreams,
+    },
+    clock,
+    logger,
+    metrics,
+  }
+  metrics.gauge('gateway_open_holds', 'Holds of running requests that this process renews.', () =>
+    settlement.liveHolds(),
+  )
+  closers.push(startJanitors({ ledger, catalog, logger, clock }))
+  const released = await ledger.releaseDeadNode()
+  if (released > 0) logger.warn({ released }, 'holds of a killed process were released')
+  return {
+    config,
+    providers,
+    logger,
+    clock,
+    database,
+    metrics,
+    audit,
+    ledger,
+    catalog,
+    users,
+    keys,
+    verifier,
+    marketplace,
+    router,
+    settlement,
+    inference,
+    demo,
+    node,
+  }
+}
+
+/** The operator's server, or our own; migrated, and fixed to its mode. */
+async function openMoneyDatabase(
+  { config, logger, migrateUrl }: { config: Config; logger: Logger; migrateUrl: string | undefined },
+  closers: (() => Promise<unknown> | unknown)[],
+) {
+  let adminUrl = migrateUrl ?? config.databaseUrl
+  let databaseUrl = config.databaseUrl
+  if (adminUrl === undefined || databaseUrl === undefined) {
+    const embedded = await startEmbeddedPostgres({ dataDir: config.dataDir, logger })
+    closers.push(() => embedded.stop())
+    adminUrl = embedded.adminUrl
+    databaseUrl = embedded.appUrl
+  }
+  await migrate({ url: adminUrl, migrationsDir: join(ROOT, 'prisma/migrations'), logger })
+  const database = openDatabase({ url: databaseUrl, applicationName: 'bourse', logger })
+  closers.push(() => database.close())
+  await fixMode(database, config.mode)
+  return { database, databaseUrl }
+}
+
+interface JanitorDeps {
+  ledger: ReturnType<typeof createLedger>
+  catalog: ReturnType<typeof loadCatalog>
+  logger: Logger
+  clock: Clock
+}
+
+/** What must happen now and then without anybody asking: holds expire, prices follow the calendar. */
+function startJanitors({ ledger, catalog, logger, clock }: JanitorDeps): () => void {
+  const expiry = setInterval(() => {
+    ledger.expireHolds().catch((error) => logger.error({ err: error }, 'holds could not be expired'))
+  }, JANITOR_MS)
+  const prices = setInterval(() => catalog.refresh(clock.nowMs()), CATALOG_REFRESH_MS)
+  expiry.unref()
+  prices.unref()
+  return () => {
+    clearInterval(expiry)
+    clearInterval(prices)
+  }
+}
+
+/** config/providers.json as it stands beside the code. */
+export function readProvidersFile(): unknown {
+  return JSON.parse(readFileSync(join(ROOT, 'config/providers.json'), 'utf8'))
+}
+
+export const consoleDir = join(ROOT, 'admin-ui/dist')

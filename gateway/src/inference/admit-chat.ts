@@ -1,0 +1,144 @@
+/** Rooms 2 to 6 of the corridor: who calls, for which model, within which limits, on which offers, with which money. */
+import type { IncomingMessage } from 'node:http'
+import type { Model } from '../catalog/catalog.ts'
+import { bearerToken } from '../keys/bearer-token.ts'
+import type { Caller } from '../keys/verify.ts'
+import type { Admission } from '../limits/admit.ts'
+import type { Offer } from '../marketplace/offer.ts'
+import { type CapReason, capOutput } from '../metering/cap-output.ts'
+import { estimatePrompt } from '../metering/count-tokens.ts'
+import { worstCase } from '../metering/price-usage.ts'
+import { GatewayError } from '../platform/errors.ts'
+import type { ChatBody, ChatRequest } from '../providers/chat.ts'
+import type { Plan } from '../routing/router.ts'
+import type { Hold } from '../settlement/settlement.ts'
+import type { InferenceDeps } from './deps.ts'
+
+// What a request that names no maximum may write, unless its key says otherwise: the longest answer of the most
+// used models. It bounds the hold and the seller's tokens per minute; the applied cap is told in a header.
+const DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+
+export interface AdmittedChat {
+  caller: Caller
+  model: Model
+  request: ChatRequest
+  body: ChatBody
+  /** Upper estimate of the prompt. */
+  inputTokens: number
+  maxOutputTokens: number
+  capReason: CapReason
+  admission: Admission
+  plan: Plan
+  hold: Hold
+}
+
+/** The caller behind a request's key, if that key may call models. Throws 401, 403 or 503. */
+export async function authenticate(
+  { keys, clock }: InferenceDeps,
+  message: IncomingMessage,
+): Promise<Caller> {
+  const token = bearerToken(message.headers)
+  if (token === undefined) {
+    throw new GatewayError('invalid_api_key', 'No API key was sent. Send Authorization: Bearer sk-brs-…')
+  }
+  const caller = await keys.verify(token)
+  if (caller.expiresAtMs !== undefined && caller.expiresAtMs <= clock.nowMs()) {
+    throw new GatewayError('expired_api_key', 'This API key has expired. Create a new one under Keys.')
+  }
+  if (!caller.scopes.has('inference')) {
+    throw new GatewayError(
+      'forbidden',
+      "This API key lacks the scope 'inference'. Create one that has it under Keys.",
+    )
+  }
+  return caller
+}
+
+/** Admits a chat completion and sets its money aside. Everything it refuses leaves nothing held. */
+export async function admitChat(
+  deps: InferenceDeps,
+  { id, caller, request, body }: { id: string; caller: Caller; request: ChatRequest; body: ChatBody },
+): Promise<AdmittedChat> {
+  const model = deps.catalog.find(request.model)
+  allowModel(caller, model)
+  const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer)
+  const choices = request.n ?? 1
+  const requested = request.max_completion_tokens ?? request.max_tokens ?? undefined
+  const ask = {
+    ...(requested === undefined ? {} : { requested }),
+    keyDefault: caller.defaultMaxOutputTokens ?? DEFAULT_MAX_OUTPUT_TOKENS,
+    modelMax: model.maxOutputTokens,
+    ...(model.contextWindow === undefined ? {} : { contextWindow: model.contextWindow }),
+    inputTokens,
+  }
+  const wanted = capOutput(ask)
+  const admission = deps.limits.admit(caller, inputTokens + wanted.maxOutputTokens * choices)
+  const plan = deps.router.plan({
+    model,
+    inputTokens,
+    maxOutputTokens: wanted.maxOutputTokens * choices,
+    policy: policyOf(caller, request),
+    requestId: id,
+  })
+  const price = dearest(plan.offers, inputTokens, wanted.maxOutputTokens)
+  const availableNanos = await deps.settlement.available(caller.organisationId)
+  const cap = capOutput({ ...ask, price, availableNanos: availableNanos / BigInt(choices) })
+  const hold = await deps.settlement.hold({
+    id,
+    organisationId: caller.organisationId,
+    keyId: caller.keyId,
+    budgeted: caller.budgeted,
+    amountNanos: dearestCost(plan.offers, inputTokens, cap.maxOutputTokens * choices),
+  })
+  return {
+    caller,
+    model,
+    request,
+    body,
+    inputTokens,
+    maxOutputTokens: cap.maxOutputTokens,
+    capReason: cap.reason,
+    admission,
+    plan,
+    hold,
+  }
+}
+
+function allowModel(caller: Caller, model: Model): void {
+  if (caller.models === undefined || caller.models.has(model.id)) return
+  if (model.aliases.some((alias) => caller.models?.has(alias))) return
+  throw new GatewayError(
+    'model_not_allowed',
+    `This API key may not use '${model.id}'. GET /v1/models lists what it may use.`,
+    {
+      param: 'model',
+    },
+  )
+}
+
+/** `model:floor` asks for the cheapest offers, whatever the key's policy says. */
+function policyOf(caller: Caller, request: ChatRequest): Caller['policy'] {
+  return request.model.endsWith(':floor') ? { ...caller.policy, sort: 'price' } : caller.policy
+}
+
+function dearest(offers: readonly Offer[], inputTokens: number, maxOutputTokens: number): Offer['price'] {
+  let best = offers[0] as Offer
+  let bestCost = -1n
+  for (const offer of offers) {
+    const cost = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
+    if (cost > bestCost) {
+      best = offer
+      bestCost = cost
+    }
+  }
+  return best.price
+}
+
+function dearestCost(offers: readonly Offer[], inputTokens: number, maxOutputTokens: number): bigint {
+  let most = 0n
+  for (const offer of offers) {
+    const cost = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
+    if (cost > most) most = cost
+  }
+  return most
+}

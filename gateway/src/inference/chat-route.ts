@@ -1,0 +1,221 @@
+/** `POST /v1/chat/completions`: names the request, walks it through the corridor, and tells what became of it. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { corsHeaders } from '../http/cors.ts'
+import { ClientLeft, readBody } from '../http/read-body.ts'
+import { sendError } from '../http/send.ts'
+import type { Caller } from '../keys/verify.ts'
+import { GatewayError, toGatewayError } from '../platform/errors.ts'
+import { formatId, uuidv7 } from '../platform/ids.ts'
+import { type AdmittedChat, admitChat, authenticate } from './admit-chat.ts'
+import { countedUsage } from './billed-usage.ts'
+import { ClientStream } from './client-stream.ts'
+import type { CutOff } from './cut-off.ts'
+import type { InferenceDeps } from './deps.ts'
+import { RequestTrace } from './request-trace.ts'
+import { serveJson } from './serve-json.ts'
+import { serveStream } from './serve-stream.ts'
+
+// Agents send whole repositories and images; see decision 14 of the design notes.
+const MAX_BODY_BYTES = 32 * 1024 * 1024
+const ROUTE = 'chat_completions'
+
+interface Visit {
+  uuid: string
+  requestId: string
+  message: IncomingMessage
+  response: ServerResponse
+  trace: RequestTrace
+  caller: Caller | undefined
+  client: ClientStream | undefined
+  cut: CutOff
+}
+
+/** The handler, and how many requests it is serving. */
+export interface ChatRoute {
+  handle(message: IncomingMessage, response: ServerResponse): void
+  inFlight(): number
+  /** Resolves when no request runs. */
+  idle(): Promise<void>
+  /** From now on new requests are refused; resolves when the running ones are over. */
+  drain(): Promise<void>
+  /** Ends what still runs, as a fault of ours: it costs the buyer nothing. */
+  cutOff(): void
+}
+
+export function createChatRoute(deps: InferenceDeps): ChatRoute {
+  const running = new Set<Promise<void>>()
+  const cuts = new Set<CutOff>()
+  let draining = false
+
+  function refuseIfFull(): void {
+    if (draining) {
+      throw new GatewayError('shutting_down', 'This gateway is shutting down; send the request again.', {
+        retryAfterMs: 1_000,
+      })
+    }
+    if (running.size >= deps.bounds.maxConcurrent) {
+      throw new GatewayError(
+        'overloaded',
+        'The gateway is serving as many requests as it can; try again shortly.',
+        { retryAfterMs: 1_000 },
+      )
+    }
+  }
+
+  async function idle(): Promise<void> {
+    while (running.size > 0) await Promise.allSettled([...running])
+  }
+
+  return {
+    handle(message, response) {
+      const uuid = uuidv7(deps.clock.nowMs())
+      const visit: Visit = {
+        uuid,
+        requestId: formatId('gen-', uuid),
+        message,
+        response,
+        trace: new RequestTrace(deps.clock, deps.metrics),
+        caller: undefined,
+        client: undefined,
+        cut: { stop: undefined },
+      }
+      const work = visitCorridor(deps, visit, refuseIfFull)
+      running.add(work)
+      cuts.add(visit.cut)
+      void work.finally(() => {
+        running.delete(work)
+        cuts.delete(visit.cut)
+      })
+    },
+    inFlight: () => running.size,
+    idle,
+    drain() {
+      draining = true
+      return idle()
+    },
+    cutOff() {
+      for (const cut of cuts) cut.stop?.({ class: 'own_fault', message: 'the gateway is shutting down' })
+    },
+  }
+}
+
+/** Never rejects: whatever happens becomes an answer, a log line and a metric. */
+async function visitCorridor(deps: InferenceDeps, visit: Visit, refuseIfFull: () => void): Promise<void> {
+  const { response, requestId } = visit
+  let failure: GatewayError | undefined
+  try {
+    refuseIfFull()
+    await serveChat(deps, visit)
+  } catch (error) {
+    if (error instanceof ClientLeft || (response.destroyed && !response.writableEnded)) failure = undefined
+    else failure = toGatewayError(error)
+    if (failure && visit.client?.headSent) visit.client.fail(failure, requestId)
+    else if (failure) answerError(deps, visit, failure)
+    if (failure?.code === 'internal_error')
+      deps.logger.error({ err: failure.details.cause, requestId }, 'a request failed inside the gateway')
+  }
+  report(deps, visit, failure)
+}
+
+function answerError(
+  deps: InferenceDeps,
+  { message, response, requestId }: Visit,
+  failure: GatewayError,
+): void {
+  for (const [name, value] of Object.entries(corsHeaders(deps.cors, message.headers.origin)))
+    response.setHeader(name, value)
+  // A body that was not read to its end would be taken for the next request.
+  if (!message.complete) response.setHeader('connection', 'close')
+  sendError(response, failure, requestId)
+}
+
+async function serveChat(deps: InferenceDeps, visit: Visit): Promise<void> {
+  const { message, response, trace, uuid, requestId } = visit
+  visit.caller = await authenticate(deps, message)
+  const bytes = await readBody(message, MAX_BODY_BYTES)
+  const { request, members } = await deps.parser.parse(bytes)
+  trace.stream = request.stream === true
+  trace.model = request.model
+  const chat = await admitChat(deps, { id: uuid, caller: visit.caller, request, body: { bytes, members } })
+  const identity = { id: requestId, model: chat.model.id, createdS: Math.floor(deps.clock.nowMs() / 1000) }
+  const headers = corsHeaders(deps.cors, message.headers.origin)
+  const service = { chat, identity, response, headers, trace, cut: visit.cut }
+  try {
+    if (trace.stream) {
+      visit.client = new ClientStream(response)
+      await serveStream(deps, service, visit.client)
+    } else await serveJson(deps, service)
+  } catch (error) {
+    await concludeUnserved(deps, chat, visit)
+    throw error
+  }
+}
+
+/** Nothing was served: release the hold, or book the prompt of a client that left while the upstream answered. */
+async function concludeUnserved(
+  deps: InferenceDeps,
+  chat: AdmittedChat,
+  { response, trace }: Visit,
+): Promise<void> {
+  const left = response.destroyed && !response.writableEnded
+  try {
+    if (!left || trace.answeredBy === undefined)
+      await deps.settlement.void(chat.hold, left ? 'client_gone' : 'not_served')
+    else {
+      const usage = countedUsage(chat, 0)
+      const charge = await deps.settlement.settle(chat.hold, {
+        offer: trace.answeredBy,
+        usage,
+        usageSource: 'counted',
+        partial: true,
+        stream: trace.stream,
+        finishReason: 'client_gone',
+        ...trace.times(),
+      })
+      trace.served(trace.answeredBy, 'client_gone', usage)
+      trace.costNanos = charge.costNanos
+    }
+  } catch (error) {
+    // The hold is not renewed any more and expires by itself.
+    deps.logger.error({ err: error, holdId: chat.hold.id }, 'a hold could not be released')
+  }
+}
+
+function report(
+  deps: InferenceDeps,
+  { response, requestId, trace, caller }: Visit,
+  failure: GatewayError | undefined,
+): void {
+  const left = failure === undefined && !response.writableEnded
+  const status = left ? 499 : (failure?.status ?? response.statusCode)
+  const durationMs = trace.durationMs()
+  const ttftMs = trace.timeToFirstTokenMs()
+  deps.metrics.requestEnded({
+    route: ROUTE,
+    status,
+    stream: trace.stream,
+    durationMs,
+    overheadMs: trace.overheadMs(),
+    ...(ttftMs === undefined ? {} : { ttftMs }),
+  })
+  if (failure) deps.metrics.refused(failure.code)
+  deps.logger.info(
+    {
+      requestId,
+      keyId: caller?.keyId,
+      organisationId: caller?.organisationId,
+      model: trace.model,
+      status,
+      code: failure?.code,
+      provider: trace.offer?.provider.id,
+      listingId: trace.offer?.listingId,
+      attempts: trace.attempts.length,
+      stream: trace.stream,
+      finishReason: trace.finishReason,
+      costNanos: trace.costNanos.toString(),
+      durationMs: Math.round(durationMs),
+      overheadMs: Math.round(trace.overheadMs() * 100) / 100,
+    },
+    'request',
+  )
+}

@@ -1,0 +1,83 @@
+/** What one request went through, gathered for its log line, its metrics and its usage record. */
+import type { Offer } from '../marketplace/offer.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { OutcomeClass } from '../providers/outcome.ts'
+import type { Usage } from '../providers/usage.ts'
+
+export class RequestTrace {
+  readonly startedAt: Date
+  readonly startedMs: number
+  readonly #clock: Clock
+  readonly #metrics: Metrics
+  #attemptMs = 0
+  #upstreamMs = 0
+  #firstByteMs: number | undefined
+  /** The upstream's response headers came, so a departing client owes its prompt. */
+  answeredBy: Offer | undefined
+  attempts: { listingId: string; provider: string; outcome: OutcomeClass; durationMs: number }[] = []
+  offer: Offer | undefined
+  finishReason: string | undefined
+  usage: Usage | undefined
+  costNanos = 0n
+  stream = false
+  model: string | undefined
+
+  constructor(clock: Clock, metrics: Metrics) {
+    this.#clock = clock
+    this.#metrics = metrics
+    this.startedMs = clock.monotonicMs()
+    this.startedAt = new Date(clock.nowMs())
+  }
+
+  attemptStarted(_offer: Offer): void {
+    this.#attemptMs = this.#clock.monotonicMs()
+    this.answeredBy = undefined
+  }
+
+  upstreamAnswered(offer: Offer): void {
+    this.answeredBy = offer
+  }
+
+  /** The attempt is decided: it failed, or its first content is here, or its JSON answer is whole. */
+  attemptEnded(offer: Offer, outcome: OutcomeClass): void {
+    const durationMs = this.#clock.monotonicMs() - this.#attemptMs
+    this.#upstreamMs += durationMs
+    this.attempts.push({ listingId: offer.listingId, provider: offer.provider.id, outcome, durationMs })
+    this.#metrics.attemptEnded({ provider: offer.provider.id, outcome, durationMs })
+  }
+
+  /** The first byte goes to the client. */
+  firstByte(): void {
+    this.#firstByteMs ??= this.#clock.monotonicMs()
+  }
+
+  served(offer: Offer, finishReason: string, usage: Usage): void {
+    this.offer = offer
+    this.finishReason = finishReason
+    this.usage = usage
+  }
+
+  times(): { startedAt: Date; durationMs: number; ttftMs: number } {
+    const nowMs = this.#clock.monotonicMs()
+    return {
+      startedAt: this.startedAt,
+      durationMs: Math.round(nowMs - this.startedMs),
+      ttftMs: Math.round((this.#firstByteMs ?? nowMs) - this.startedMs),
+    }
+  }
+
+  /** Our share of the time until the answer began: everything but waiting for upstreams. */
+  overheadMs(): number {
+    const untilMs = this.#firstByteMs ?? this.#clock.monotonicMs()
+    return Math.max(0, untilMs - this.startedMs - this.#upstreamMs)
+  }
+
+  durationMs(): number {
+    return this.#clock.monotonicMs() - this.startedMs
+  }
+
+  timeToFirstTokenMs(): number | undefined {
+    return this.#firstByteMs === undefined ? undefined : this.#firstByteMs - this.startedMs
+  }
+}

@@ -1,0 +1,143 @@
+/** A chat completion as one JSON answer: read whole and checked before the status is sent, so any failure can fail over. */
+import type { ServerResponse } from 'node:http'
+import type { ExchangeFailure } from '../egress/exchange.ts'
+import { editMembers, scanMembers } from '../http/json-members.ts'
+import { sendJson } from '../http/send.ts'
+import type { Offer } from '../marketplace/offer.ts'
+import { countText } from '../metering/count-tokens.ts'
+import { formatUsd } from '../platform/money.ts'
+import type { UpstreamFailure } from '../providers/outcome.ts'
+import { type ChatReply, type Headers, MalformedReply, type ReplyIdentity } from '../providers/provider.ts'
+import { outputTokens } from '../providers/usage.ts'
+import type { Lease } from '../routing/capacity.ts'
+import type { AdmittedChat } from './admit-chat.ts'
+import { billedUsage } from './billed-usage.ts'
+import type { CutOff } from './cut-off.ts'
+import type { InferenceDeps } from './deps.ts'
+import { FailureBody } from './failure-body.ts'
+import { replyHeaders } from './reply-headers.ts'
+import type { RequestTrace } from './request-trace.ts'
+import { callUpstream } from './upstream-call.ts'
+import { usageJson } from './usage-json.ts'
+
+interface JsonService {
+  chat: AdmittedChat
+  identity: ReplyIdentity
+  response: ServerResponse
+  headers: Record<string, string>
+  trace: RequestTrace
+  cut: CutOff
+}
+
+interface ServedReply {
+  reply: ChatReply
+  offer: Offer
+  lease: Lease
+  attemptNumber: number
+}
+
+/** Serves the answer and books it. Throws `GatewayError`; then nothing was sent and the caller voids the hold. */
+export async function serveJson(deps: InferenceDeps, service: JsonService): Promise<void> {
+  const { chat, response, trace } = service
+  const served = await deps.router.serve(chat.plan, async ({ offer, lease, attemptNumber }) => {
+    trace.attemptStarted(offer)
+    const result = await requestReply(deps, service, offer)
+    trace.attemptEnded(offer, 'failure' in result ? result.failure.class : 'ok')
+    return 'failure' in result ? result : { served: { ...result, offer, lease, attemptNumber } }
+  })
+  const body = await book(deps, service, served)
+  if (response.destroyed) return
+  sendJson(response, 200, body, {
+    ...service.headers,
+    ...replyHeaders(chat, {
+      requestId: service.identity.id,
+      offer: served.offer,
+      attempts: served.attemptNumber,
+    }),
+    'x-gateway-cost': formatUsd(trace.costNanos),
+  })
+}
+
+async function book(deps: InferenceDeps, { chat, trace }: JsonService, served: ServedReply): Promise<Buffer> {
+  const { reply, offer, lease } = served
+  const billed = billedUsage(chat, reply.usage, () => countText(reply.text, chat.model.tokenizer))
+  const tokens = billed.usage.uncachedInput + outputTokens(billed.usage)
+  lease.end('ok', { tokens })
+  chat.admission.correct(tokens)
+  trace.served(offer, reply.finishReason, billed.usage)
+  if (isEmpty(reply, billed.usage)) await deps.settlement.void(chat.hold, 'empty_answer')
+  else {
+    const charge = await deps.settlement.settle(chat.hold, {
+      offer,
+      ...billed,
+      partial: false,
+      stream: false,
+      finishReason: reply.finishReason,
+      ...trace.times(),
+    })
+    trace.costNanos = charge.costNanos
+  }
+  return editMembers(reply.json, scanMembers(reply.json), { usage: usageJson(billed.usage, trace.costNanos) })
+}
+
+/** No completion token and no tool call: the buyer asked and got nothing. */
+function isEmpty(reply: ChatReply, usage: Parameters<typeof outputTokens>[0]): boolean {
+  return reply.text === '' && !reply.hasToolCalls && outputTokens(usage) === 0
+}
+
+function requestReply(
+  deps: InferenceDeps,
+  { chat, identity, response, trace, cut }: JsonService,
+  offer: Offer,
+): Promise<{ reply: ChatReply } | { failure: UpstreamFailure }> {
+  const format = deps.providers.formatOf(offer.provider)
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let failureBody: FailureBody | undefined
+    const exchange = callUpstream(deps, {
+      chat,
+      offer,
+      handler: {
+        onHeaders(status: number, headers: Headers) {
+          trace.upstreamAnswered(offer)
+          if (status !== 200 || !(headers['content-type'] ?? '').includes('json'))
+            failureBody = new FailureBody({ status, headers })
+        },
+        onData(chunk: Buffer) {
+          if (failureBody) failureBody.add(chunk)
+          else chunks.push(chunk)
+        },
+        onEnd() {
+          if (failureBody) finish({ failure: failureBody.classify(format, deps.clock.nowMs()) })
+          else finish(readReply(() => format.readReply(Buffer.concat(chunks), identity)))
+        },
+        onFailure: (failure: ExchangeFailure) => finish({ failure }),
+      },
+    })
+    const onClose = () => {
+      if (response.writableEnded) return
+      exchange.abort()
+      finish({ failure: { class: 'client_gone', message: 'the client left' } })
+    }
+    cut.stop = (failure) => {
+      exchange.abort()
+      finish({ failure })
+    }
+    const finish = (result: { reply: ChatReply } | { failure: UpstreamFailure }) => {
+      response.off('close', onClose)
+      cut.stop = undefined
+      resolve(result)
+    }
+    response.on('close', onClose)
+    if (response.destroyed) onClose()
+  })
+}
+
+function readReply(read: () => ChatReply): { reply: ChatReply } | { failure: UpstreamFailure } {
+  try {
+    return { reply: read() }
+  } catch (error) {
+    if (!(error instanceof MalformedReply)) throw error
+    return { failure: { class: 'malformed', message: error.message } }
+  }
+}

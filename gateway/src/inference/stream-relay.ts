@@ -1,0 +1,254 @@
+/**
+ * One upstream stream on its way to one client. Events are buffered until the first content, so that a stream
+ * that fails before it can be replaced by the next offer; then they go through as they come, with back-pressure.
+ */
+
+import type { Tokenizer } from '../catalog/catalog.ts'
+import type { Exchange, ExchangeFailure, ExchangeHandler } from '../egress/exchange.ts'
+import { SseFramer } from '../http/sse-framer.ts'
+import { OutputCounter } from '../metering/output-counter.ts'
+import type { UpstreamFailure } from '../providers/outcome.ts'
+import { type Headers, MalformedReply, type StreamReader, type WireFormat } from '../providers/provider.ts'
+import type { Usage } from '../providers/usage.ts'
+import { FailureBody } from './failure-body.ts'
+
+// Role and bookkeeping chunks before the first content are a few hundred bytes; more is not a chat stream.
+const MAX_BUFFERED_CHARS = 64 * 1024
+// After the finish chunk a leaving client still owes the usage report that is on its way.
+const LEAVE_DRAIN_MS = 5_000
+
+/** How a stream that had content ended. */
+export type StreamEnd =
+  | { kind: 'complete' }
+  | { kind: 'upstream_failed'; failure: UpstreamFailure }
+  | { kind: 'client_gone' }
+
+/** What the relay needs of the client's side. */
+export interface RelaySink {
+  write(text: string): boolean
+}
+
+interface RelayDeps {
+  format: WireFormat
+  reader: StreamReader
+  tokenizer: Tokenizer
+  nowMs: () => number
+  monotonicMs: () => number
+  sink: RelaySink
+  onHeaders: () => void
+  /** Called once at the first content; the buffered events are written when it resolves. */
+  onContent: () => Promise<void>
+}
+
+export class StreamRelay implements ExchangeHandler {
+  readonly #deps: RelayDeps
+  readonly #framer = new SseFramer()
+  readonly #counter: OutputCounter
+  #exchange: Exchange | undefined
+  #failureBody: FailureBody | undefined
+  #buffered = ''
+  #stage: 'waiting' | 'opening' | 'flowing' | 'over' = 'waiting'
+  #opening = false
+  #completeWhenOpen = false
+  #drainTimer: NodeJS.Timeout | undefined
+
+  readonly opened: Promise<UpstreamFailure | undefined>
+  readonly ended: Promise<StreamEnd>
+  #resolveOpened!: (failure: UpstreamFailure | undefined) => void
+  #resolveEnded!: (end: StreamEnd) => void
+
+  usage: Usage | undefined
+  finishReason: string | undefined
+  hasToolCalls = false
+  hasText = false
+  headersAtMs: number | undefined
+  contentAtMs: number | undefined
+
+  constructor(deps: RelayDeps) {
+    this.#deps = deps
+    this.#counter = new OutputCounter(deps.tokenizer)
+    this.opened = new Promise((resolve) => {
+      this.#resolveOpened = resolve
+    })
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+  }
+
+  start(exchange: Exchange): void {
+    this.#exchange = exchange
+  }
+
+  /** Completion tokens of what was read so far, by our own count. */
+  countedOutput(): number {
+    return this.#counter.total()
+  }
+
+  /** The client has taken what was written. */
+  resume(): void {
+    if (this.#stage === 'flowing') this.#exchange?.resume()
+  }
+
+  /** The client has left: stop the upstream, unless its usage report is all that is missing. */
+  clientGone(): void {
+    if (this.#stage === 'over') return
+    if (this.finishReason !== undefined && this.usage === undefined) {
+      this.#exchange?.resume()
+      this.#drainTimer ??= setTimeout(() => this.#end({ kind: 'client_gone' }), LEAVE_DRAIN_MS)
+      return
+    }
+    this.#end({ kind: 'client_gone' })
+  }
+
+  /** We must stop the stream (time is up, or the hold was refused). */
+  stop(failure: UpstreamFailure): void {
+    this.#fail(failure)
+  }
+
+  onHeaders(status: number, headers: Headers): void {
+    this.headersAtMs = this.#deps.monotonicMs()
+    this.#deps.onHeaders()
+    const type = headers['content-type'] ?? ''
+    if (status !== 200 || !type.includes('event-stream')) {
+      // A 200 that is no stream is an error in disguise, or not a chat upstream at all.
+      this.#failureBody = new FailureBody({ status, headers })
+    }
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#stage === 'over') return
+    if (this.#failureBody) {
+      this.#failureBody.add(chunk)
+      return
+    }
+    try {
+      let out = ''
+      for (const { event, data } of this.#framer.push(chunk)) out += this.#read(event, data)
+      this.#pass(out)
+    } catch (error) {
+      this.#failOnRead(error)
+    }
+  }
+
+  onEnd(): void {
+    if (this.#stage === 'over') return
+    if (this.#failureBody) {
+      this.#fail(this.#failureBody.classify(this.#deps.format, this.#deps.nowMs()))
+      return
+    }
+    try {
+      let out = ''
+      for (const { event, data } of this.#framer.end()) out += this.#read(event, data)
+      this.#pass(out)
+    } catch (error) {
+      this.#failOnRead(error)
+      return
+    }
+    if (this.finishReason === undefined) {
+      this.#fail({ class: 'server_error', message: 'the stream ended before it was finished' })
+    } else this.#complete()
+  }
+
+  onFailure(failure: ExchangeFailure): void {
+    // A connection that breaks after the finish and the usage has delivered everything there was.
+    if (this.finishReason !== undefined && this.usage !== undefined) this.#complete()
+    else this.#fail(failure)
+  }
+
+  #read(event: string, data: string): string {
+    if (this.#stage === 'over') return ''
+    const part = this.#deps.reader.readEvent(event, data)
+    if (part.failure) {
+      this.#fail(part.failure)
+      return ''
+    }
+    if (part.usage) this.usage = part.usage
+    if (part.finishReason !== undefined) this.finishReason = part.finishReason
+    if (part.text !== '') {
+      this.hasText = true
+      this.#counter.add(part.text)
+    }
+    if (part.hasToolCalls) this.hasToolCalls = true
+    let out = ''
+    for (const chunk of part.chunks) out += `data: ${chunk}\n\n`
+    if (part.hasContent && this.#stage === 'waiting') {
+      this.#stage = 'opening'
+      this.contentAtMs = this.#deps.monotonicMs()
+    }
+    if (part.done) this.#completeWhenOpen = true
+    return out
+  }
+
+  #pass(out: string): void {
+    if (this.#stage === 'over') return
+    if (this.#stage === 'flowing') {
+      if (out !== '' && !this.#deps.sink.write(out)) this.#exchange?.pause()
+    } else {
+      this.#buffered += out
+      if (this.#buffered.length > MAX_BUFFERED_CHARS && this.#stage === 'waiting') {
+        this.#fail({ class: 'malformed', message: 'more than 64 KiB without any content' })
+        return
+      }
+      if (this.#stage === 'opening') this.#open()
+    }
+    if (this.#completeWhenOpen) this.#complete()
+  }
+
+  /** Content has come: wait until the hold is durable, then let everything out. */
+  #open(): void {
+    if (this.#opening) return
+    this.#opening = true
+    this.#exchange?.pause()
+    this.#resolveOpened(undefined)
+    this.#deps.onContent().then(
+      () => this.#flow(),
+      (error: unknown) => this.#fail({ class: 'own_fault', message: String(error) }),
+    )
+  }
+
+  #flow(): void {
+    if (this.#stage !== 'opening') return
+    this.#stage = 'flowing'
+    const keptUp = this.#buffered === '' || this.#deps.sink.write(this.#buffered)
+    this.#buffered = ''
+    if (this.#completeWhenOpen) this.#complete()
+    else if (keptUp) this.#exchange?.resume()
+  }
+
+  #complete(): void {
+    if (this.#stage === 'opening') {
+      this.#completeWhenOpen = true
+      return
+    }
+    if (this.#stage === 'waiting') {
+      // Finished without content: an empty answer, served as it is and free.
+      this.#stage = 'opening'
+      this.#completeWhenOpen = true
+      this.#open()
+      return
+    }
+    this.#end({ kind: 'complete' })
+  }
+
+  #failOnRead(error: unknown): void {
+    if (!(error instanceof MalformedReply)) throw error
+    this.#fail({ class: 'malformed', message: error.message })
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#stage === 'over') return
+    this.#end({ kind: 'upstream_failed', failure })
+    this.#resolveOpened(failure)
+  }
+
+  #end(end: StreamEnd): void {
+    if (this.#stage === 'over') return
+    this.#stage = 'over'
+    clearTimeout(this.#drainTimer)
+    if (end.kind !== 'complete') this.#exchange?.abort()
+    this.#resolveOpened(
+      end.kind === 'client_gone' ? { class: 'client_gone', message: 'the client left' } : undefined,
+    )
+    this.#resolveEnded(end)
+  }
+}

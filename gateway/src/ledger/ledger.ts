@@ -1,0 +1,330 @@
+/**
+ * The books: double entry in PostgreSQL, in nano-dollars. A request holds its worst case before anything is sent,
+ * and settles its cost or is voided after; both travel in group-committed batches and are idempotent by the request's
+ * id, so that whatever is in doubt is simply asked again.
+ */
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../platform/clock.ts'
+import { GatewayError } from '../platform/errors.ts'
+import { formatId, parseId, uuidv7 } from '../platform/ids.ts'
+import type { Logger } from '../platform/logger.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import { type AccountRef, accountKey } from './accounts.ts'
+import { type Batcher, createBatcher } from './batcher.ts'
+import { type Concluded, type Conclusion, conclusionId, runConclusions } from './conclusions.ts'
+import type {
+  Balance,
+  Budget,
+  BudgetPeriod,
+  HoldOperation,
+  HoldOutcome,
+  Settled,
+  SettleOperation,
+  StatementLine,
+  Violation,
+} from './operations.ts'
+import { type Journal, playCredit } from './postings.ts'
+import * as store from './store.ts'
+import { isTransient, retryTransient, sqlState } from './transient.ts'
+
+export interface Ledger {
+  /** The id of an account, opened on first use. */
+  accountId(ref: AccountRef): Promise<bigint>
+  /** Sets money aside, once per id: a repetition gets the first answer. Throws `overloaded` or `unavailable`. */
+  hold(operation: HoldOperation): Promise<HoldOutcome>
+  /**
+   * Books what a hold came to, also of an expired hold and above its amount: what the balance does not cover is owed.
+   * A repetition with the same figures is harmless; anything else that cannot be booked is parked and throws.
+   */
+  settle(operation: SettleOperation): Promise<Settled>
+  /** Releases a hold; harmless when it has expired, was voided before or never came to be. */
+  void(id: string, reason: string): Promise<void>
+  /** Another 90 seconds for the open ones among these holds. */
+  renew(ids: readonly string[]): Promise<void>
+  /** Posts a journal once per source. Throws `idempotency_mismatch` for other entries, `conflict` below a floor. */
+  post(journal: Journal): Promise<{ journalId: string; fresh: boolean }>
+  /** Play money, once per organisation and idempotency key. */
+  creditPlayMoney(credit: PlayCredit): Promise<'booked' | 'repeated' | 'mismatch'>
+  balanceOf(organisationId: string): Promise<Balance>
+  /** Newest first; `before` is the id of the last line seen. */
+  statement(organisationId: string, page: { limit: number; before?: string }): Promise<StatementLine[]>
+  /** Sets a spending limit or, with null, lifts it. */
+  setBudget(budgetId: string, budget: { limitNanos: bigint; period: BudgetPeriod } | null): Promise<void>
+  budgetOf(budgetId: string): Promise<Budget | undefined>
+  /** Releases the holds that earlier lives of this node left open; returns how many. */
+  releaseDeadNode(): Promise<number>
+  /** Releases holds nobody renewed and keeps the months ahead ready; call it every few seconds. Returns how many. */
+  expireHolds(): Promise<number>
+  checkInvariants(): Promise<Violation[]>
+  /** Resolves when everything asked for is committed; refuses what comes later. */
+  close(): Promise<void>
+}
+
+export interface PlayCredit {
+  organisationId: string
+  amountNanos: bigint
+  reason: string
+  idempotencyKey: string
+}
+
+export interface LedgerDeps {
+  pool: store.LedgerPool
+  logger: Pick<Logger, 'warn' | 'error'>
+  metrics?: Pick<Metrics, 'batchCommitted'>
+  clock: Clock
+  /** Names this gateway over its restarts; `nodeEpoch` grows with each. */
+  nodeId: string
+  nodeEpoch: number
+}
+
+// A caller waits for a hold; a settlement is money already earned.
+const HOLD_PATIENCE_MS = 2_000
+const SETTLE_PATIENCE_MS = 60_000
+const REMEMBERED_ACCOUNTS = 100_000
+const RENEW_CHUNK = 500
+const EXPIRE_CHUNK = 500
+const STATEMENT_MAX = 200
+const MONTHS_AHEAD = 3
+const DAY_MS = 86_400_000
+
+export function createLedger(deps: LedgerDeps): Ledger {
+  const { pool } = deps
+  const conclusions = concludeBatcher(deps)
+  const holds = holdBatcher(deps, conclusions)
+  const accountId = accountIds(pool)
+  const post = (journal: Journal) => postJournal(journal, deps, accountId)
+  return {
+    accountId,
+    async hold(operation) {
+      const outcome = await holds.add(operation)
+      if (outcome === 'mismatch') throw internal(`hold ${operation.id} was asked for with other terms before`)
+      return outcome
+    },
+    settle: (operation) => settle(operation, deps, conclusions),
+    async void(id, reason) {
+      const state = await conclusions.add({ kind: 'void', id, reason })
+      if (state === 'settled') throw internal(`hold ${id} is settled and cannot be voided`)
+    },
+    async renew(ids) {
+      await Promise.all(chunked(ids, RENEW_CHUNK).map((chunk) => conclusions.add({ kind: 'renew', ids: chunk })))
+    },
+    post,
+    creditPlayMoney: (credit) => creditPlayMoney(credit, post),
+    async balanceOf(organisationId) {
+      const none = { balanceNanos: 0n, availableNanos: 0n, heldNanos: 0n }
+      return (await store.readBalance(pool, cashKey(organisationId))) ?? none
+    },
+    statement: (organisationId, page) => statement(pool, organisationId, page),
+    setBudget: (budgetId, budget) => store.setBudget(pool, budgetId, budget),
+    budgetOf: (budgetId) => store.readBudget(pool, budgetId),
+    releaseDeadNode: () => store.releaseDead(pool, deps),
+    expireHolds: createJanitor(deps),
+    checkInvariants: () => store.checkInvariants(pool),
+    async close() {
+      await holds.close()
+      await conclusions.close()
+    },
+  }
+}
+
+function holdBatcher(
+  deps: LedgerDeps,
+  conclusions: Batcher<Conclusion, Concluded>,
+): Batcher<HoldOperation, HoldOutcome | 'mismatch'> {
+  return createBatcher({
+    name: 'hold',
+    run: (operations) => store.holdBatch(deps.pool, operations, deps),
+    patienceMs: HOLD_PATIENCE_MS,
+    onPoison: (operation, error) => park(deps, 'hold', operation.id, operation, error),
+    onRetry: (error, attempt) => deps.logger.warn({ err: error, attempt }, 'a batch of holds is sent again'),
+    // They may have been committed all the same; nobody will serve them, so nothing should stay held for them.
+    onDoubt: (operations) => {
+      for (const { id } of operations) {
+        conclusions.add({ kind: 'void', id, reason: 'in doubt' }).catch(() => undefined)
+      }
+    },
+    clock: deps.clock,
+    ...(deps.metrics ? { metrics: deps.metrics } : {}),
+  })
+}
+
+function concludeBatcher(deps: LedgerDeps): Batcher<Conclusion, Concluded> {
+  return createBatcher({
+    name: 'settle',
+    run: (batch) => runConclusions(deps.pool, batch),
+    patienceMs: SETTLE_PATIENCE_MS,
+    onPoison: (conclusion, error) => park(deps, conclusion.kind, conclusionId(conclusion), conclusion, error),
+    onRetry: (error, attempt) =>
+      deps.logger.warn({ err: error, attempt }, 'a batch of settlements is sent again'),
+    clock: deps.clock,
+    ...(deps.metrics ? { metrics: deps.metrics } : {}),
+  })
+}
+
+/** Keeps what could not be booked where an operator finds it; if even that fails, the log has it. */
+async function park(
+  { pool, logger }: LedgerDeps,
+  queue: string,
+  operationId: string,
+  payload: unknown,
+  error: unknown,
+): Promise<void> {
+  logger.error({ err: error, queue, operationId }, 'the ledger refused an operation; it is parked in dead_letter')
+  const message = error instanceof Error ? error.message : String(error)
+  await store
+    .park(pool, { queue, operationId, payload, sqlState: sqlState(error), message })
+    .catch((cause) => logger.error({ err: cause, queue, operationId }, 'an operation could not be parked'))
+}
+
+async function settle(
+  operation: SettleOperation,
+  deps: LedgerDeps,
+  conclusions: Batcher<Conclusion, Concluded>,
+): Promise<Settled> {
+  const concluded = await conclusions.add({ kind: 'settle', operation })
+  if (typeof concluded !== 'object') {
+    const error = internal(`hold ${operation.id} cannot be settled: ${concluded}`)
+    await park(deps, 'settle', operation.id, operation, error.cause)
+    throw error
+  }
+  if (concluded.shortfallNanos > 0n) {
+    deps.logger.warn(
+      { hold: operation.id, shortfallNanos: concluded.shortfallNanos.toString() },
+      'a request cost more than its payer had; the rest is owed',
+    )
+  }
+  return concluded
+}
+
+/** Looks accounts up once; an id never changes. */
+function accountIds(pool: store.LedgerPool): Ledger['accountId'] {
+  const known = new LRUCache<string, bigint>({ max: REMEMBERED_ACCOUNTS })
+  return async (ref) => {
+    const key = accountKey(ref)
+    const id = known.get(key) ?? (await store.openAccount(pool, ref.code, ref.owner))
+    known.set(key, id)
+    return id
+  }
+}
+
+async function postJournal(
+  journal: Journal,
+  { pool, clock, logger }: LedgerDeps,
+  accountId: Ledger['accountId'],
+): Promise<{ journalId: string; fresh: boolean }> {
+  const entries = await Promise.all(
+    journal.entries.map(async ({ account, amountNanos }) => ({ account: await accountId(account), amountNanos })),
+  )
+  const posting = {
+    id: uuidv7(clock.nowMs()),
+    code: journal.code,
+    source: journal.source,
+    sourceId: journal.sourceId,
+    entries,
+    memo: journal.memo,
+    reversesId: journal.reversesId,
+    recoverDebt: journal.recoverDebt ?? false,
+  }
+  try {
+    return await retryTransient(() => store.post(pool, posting), {
+      clock,
+      patienceMs: HOLD_PATIENCE_MS,
+      onRetry: (error, attempt) => logger.warn({ err: error, attempt }, 'a journal is sent again'),
+    })
+  } catch (cause) {
+    throw postingError(cause)
+  }
+}
+
+function postingError(cause: unknown): unknown {
+  if (isTransient(cause)) {
+    return new GatewayError('unavailable', 'The ledger cannot be reached. Retry; nothing is booked twice.', {
+      cause,
+      retryAfterMs: 1_000,
+    })
+  }
+  const state = sqlState(cause)
+  if (state === 'BL001') {
+    return new GatewayError('idempotency_mismatch', 'This was booked before with another amount.', { cause })
+  }
+  if (state === '23514' && (cause as { constraint?: string }).constraint === 'account_floor') {
+    return new GatewayError('conflict', 'This would take a balance below zero, or below what is held.', { cause })
+  }
+  return cause
+}
+
+async function creditPlayMoney(
+  { organisationId, amountNanos, reason, idempotencyKey }: PlayCredit,
+  post: Ledger['post'],
+): Promise<'booked' | 'repeated' | 'mismatch'> {
+  const creditId = `${organisationId}:${idempotencyKey}`
+  try {
+    const { fresh } = await post(playCredit({ creditId, organisationId, amountNanos, memo: reason }))
+    return fresh ? 'booked' : 'repeated'
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'idempotency_mismatch') return 'mismatch'
+    throw error
+  }
+}
+
+async function statement(
+  pool: store.LedgerPool,
+  organisationId: string,
+  { limit, before }: { limit: number; before?: string },
+): Promise<StatementLine[]> {
+  const cursor = before === undefined ? undefined : (parseId('gen-', before) ?? parseId('jrn-', before))
+  if (before !== undefined && cursor === undefined) {
+    throw new GatewayError('invalid_value', `There is no statement line '${before}'. Send the id of a line.`, {
+      param: 'before',
+    })
+  }
+  const page = { key: cashKey(organisationId), limit: Math.min(limit, STATEMENT_MAX), before: cursor }
+  return (await store.readStatement(pool, page)).map(statementLine)
+}
+
+function statementLine(row: store.StatementRow): StatementLine {
+  return {
+    id: formatId(row.code === 'request_settled' ? 'gen-' : 'jrn-', row.id),
+    code: row.code,
+    description: row.memo ?? DESCRIPTIONS[row.code] ?? row.code.replaceAll('_', ' '),
+    amountNanos: row.change,
+    createdAt: row.created_at.toISOString(),
+    ...(row.model === null ? {} : { model: row.model }),
+    ...(row.key_id === null ? {} : { keyId: formatId('key-', row.key_id) }),
+  }
+}
+
+const DESCRIPTIONS: Record<string, string> = {
+  request_settled: 'Request',
+  play_credit: 'Play money',
+  reversal: 'Reversal',
+}
+
+/** Expires holds and, once a day, makes the months ahead. */
+function createJanitor({ pool, clock }: LedgerDeps): () => Promise<number> {
+  let partitionsMs = Number.NEGATIVE_INFINITY
+  return async () => {
+    const nowMs = clock.monotonicMs()
+    if (nowMs - partitionsMs >= DAY_MS) {
+      await store.ensurePartitions(pool, MONTHS_AHEAD)
+      partitionsMs = nowMs
+    }
+    return store.expireHolds(pool, EXPIRE_CHUNK)
+  }
+}
+
+function cashKey(organisationId: string): string {
+  return accountKey({ code: 'buyer_cash', owner: organisationId })
+}
+
+function internal(fault: string): GatewayError {
+  return new GatewayError('internal_error', 'This request could not be booked. Quote the request id to us.', {
+    cause: new Error(fault),
+  })
+}
+
+function chunked<Item>(items: readonly Item[], size: number): (readonly Item[])[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size),
+  )
+}

@@ -1,0 +1,65 @@
+/** What was served and at which price: written beside the request's journal, in the same transaction. */
+
+/** Tokens in disjoint classes; `reasoning` is part of `output`. */
+export interface UsageCounts {
+  uncachedInput: number
+  cacheRead: number
+  cacheWrite5m: number
+  cacheWrite1h: number
+  audioInput: number
+  output: number
+  audioOutput: number
+  reasoning: number
+}
+
+export interface UsageRecord {
+  organisationId: string
+  keyId: string
+  listingId: string
+  sellerOrganisationId: string
+  model: string
+  provider: string
+  usage: UsageCounts
+  usageSource: 'reported' | 'counted'
+  /** The price that was frozen on the request, kept as JSON with integers as strings. */
+  price: object
+  stream: boolean
+  finishReason: string
+  startedAt: Date
+  durationMs: number
+  ttftMs: number
+}
+
+/** The records of a batch as `ledger.settle_batch` reads them. */
+export function usageRecordsJson(records: readonly UsageRecord[]): string {
+  return JSON.stringify(records.map(columns), (_, value) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
+}
+
+function columns(record: UsageRecord) {
+  const { usage } = record
+  return {
+    organisation: record.organisationId,
+    key: record.keyId,
+    listing: record.listingId,
+    seller: record.sellerOrganisationId,
+    model: record.model,
+    provider: record.provider,
+    input: usage.uncachedInput,
+    cache_read: usage.cacheRead,
+    write_5m: usage.cacheWrite5m,
+    write_1h: usage.cacheWrite1h,
+    audio_input: usage.audioInput,
+    output: usage.output,
+    audio_output: usage.audioOutput,
+    reasoning: usage.reasoning,
+    source: record.usageSource,
+    price: record.price,
+    stream: record.stream,
+    finish: record.finishReason,
+    started: record.startedAt.toISOString(),
+    duration: record.durationMs,
+    ttft: record.ttftMs,
+  }
+}

@@ -1,0 +1,28 @@
+import type { PriceSnapshot } from '../catalog/price.ts'
+import type { ProviderConfig } from '../providers/provider.ts'
+
+/** One listing's model at today's price: what the router ranks and a request freezes. */
+export interface Offer {
+  /** `<listing uuid>:<model id>`. */
+  id: string
+  listingId: string
+  sellerOrganisationId: string
+  provider: ProviderConfig
+  /** Without a slash at the end. */
+  baseUrl: string
+  /** Opened only in `egress/`, with `credentialAad`. */
+  sealedCredential: Uint8Array
+  credentialAad: string
+  /** Public id, `author/name`. */
+  model: string
+  /** The provider's own name for it. */
+  upstreamModel: string
+  price: PriceSnapshot
+  requestsPerMinute?: number
+  tokensPerMinute?: number
+  concurrency?: number
+  /** Serves play money only, so it is on offer only where all money is play money. */
+  playOnly: boolean
+  /** Milliseconds since 1970 of the listing's last change: a seller who acted lifts what was held against the old one. */
+  revision: number
+}

@@ -1,0 +1,90 @@
+/** From the rows of listings to the offers that the router reads. Pure: a row that makes no sense is left out and named. */
+import type { Catalog, Model } from '../catalog/catalog.ts'
+import type { ProviderConfig } from '../providers/provider.ts'
+import { credentialAad } from './credential-aad.ts'
+import type { Offer } from './offer.ts'
+import { priceOf, priceRule } from './price-rule.ts'
+import type { OfferRow } from './store.ts'
+
+export interface MarketSnapshot {
+  /** By model id; each list is sorted by listing and never changes. */
+  offersByModel: ReadonlyMap<string, readonly Offer[]>
+  models: ReadonlySet<string>
+  /** What was left out and why, for the log. */
+  faults: readonly string[]
+}
+
+export interface SnapshotInput {
+  catalog: Pick<Catalog, 'find'>
+  providers: { find(id: string): ProviderConfig | undefined }
+  feeBps: bigint
+  mode: 'play' | 'live'
+  /** Listings made from the environment, while they are not to be used. */
+  hiddenListings: ReadonlySet<string>
+}
+
+export const emptySnapshot: MarketSnapshot = { offersByModel: new Map(), models: new Set(), faults: [] }
+
+/** A row that cannot be read costs its own offers only; it never keeps the others from the market. */
+export function buildSnapshot(rows: readonly OfferRow[], input: SnapshotInput): MarketSnapshot {
+  const offersByModel = new Map<string, Offer[]>()
+  const faults: string[] = []
+  for (const row of rows) {
+    if (input.hiddenListings.has(row.listingId)) continue
+    if (row.ground === 'demo' && input.mode === 'live') continue
+    for (const offer of offersOf(row, input, faults)) {
+      const offers = offersByModel.get(offer.model)
+      if (offers) offers.push(offer)
+      else offersByModel.set(offer.model, [offer])
+    }
+  }
+  for (const offers of offersByModel.values()) Object.freeze(offers)
+  return { offersByModel, models: new Set(offersByModel.keys()), faults }
+}
+
+function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[] {
+  const provider = input.providers.find(row.provider)
+  if (!provider) {
+    faults.push(`listing ${row.listingId}: no provider '${row.provider}' in config/providers.json`)
+    return []
+  }
+  const { listingId, organisationId, baseUrl } = row
+  const shared = {
+    listingId,
+    sellerOrganisationId: organisationId,
+    provider,
+    baseUrl,
+    sealedCredential: row.sealedCredential,
+    credentialAad: credentialAad({ listingId, organisationId, baseUrl }),
+    ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
+    ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
+    ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
+    playOnly: row.ground === 'demo',
+    revision: row.updatedAt.getTime(),
+  }
+  const offers: Offer[] = []
+  for (const entry of row.models) {
+    try {
+      const model = input.catalog.find(entry.model)
+      const price = priceFor(model, entry.price, input.feeBps)
+      offers.push(
+        Object.freeze({
+          ...shared,
+          id: `${listingId}:${model.id}`,
+          model: model.id,
+          upstreamModel: entry.upstreamModel,
+          price,
+        }),
+      )
+    } catch (error) {
+      faults.push(
+        `listing ${listingId}, model ${entry.model}: ${error instanceof Error ? error.message : error}`,
+      )
+    }
+  }
+  return offers
+}
+
+function priceFor(model: Model, rule: unknown, feeBps: bigint) {
+  return priceOf(priceRule.parse(rule), model.listPrice, feeBps)
+}

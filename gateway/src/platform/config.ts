@@ -1,0 +1,229 @@
+/**
+ * Everything an operator can set, from the environment, in one schema. config/gateway.env.example says each variable,
+ * its default and why; a test keeps the two together.
+ */
+import { z } from 'zod'
+import { type GivenSecrets, readGivenSecrets } from './given-secrets.ts'
+
+export interface Config {
+  /** `play`: demo users, demo upstream, generated secrets, money that is worth nothing. `live`: none of them. */
+  mode: 'play' | 'live'
+  host: string
+  port: number
+  dataDir: string
+  /** Set when the operator brings a server; otherwise the embedded one is used. */
+  databaseUrl?: string
+  /** Origin under which people reach us, without a trailing slash. */
+  publicUrl?: string
+  corsOrigins: readonly string[]
+  logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  admin: { email?: string; password?: string }
+  /** Complete in live mode; in play mode `completeSecrets` adds what is missing. */
+  secrets: GivenSecrets
+  feeBps: bigint
+  settlementDurability: 'database'
+  allowPrivateUpstreams: boolean
+  /** Vendor keys that are set, by the name of their variable. */
+  vendorKeys: Readonly<Record<string, string>>
+  /** Whether vendor keys become listings of the operator's. */
+  environmentListings: boolean
+  drainMs: number
+  streamMs: number
+  streamIdleMs: number
+  firstByteMs: number
+  maxStreams: number
+  metricsToken?: string
+  demoUpstreamPort?: number
+}
+
+/** Names every fault of the environment, one line each; never a value, because it may be a secret. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    )
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const integer = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
+const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((value) => value === 'true' || value === '1')
+const seconds = (least: number, most: number) => integer(least, most).transform((value) => value * 1000)
+const origin = z.string().transform((text, context) => {
+  const url = parsedUrl(text)
+  if (url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.username)
+    return url.origin
+  context.addIssue('must be an origin such as https://gateway.example.org')
+  return z.NEVER
+})
+const origins = z.string().transform((text, context) => {
+  const list = text.split(',').map((each) => each.trim())
+  const read = list.map((each) => (each === '*' ? each : origin.safeParse(each).data))
+  if (read.every((each) => each !== undefined)) return read
+  context.addIssue(
+    'must be * or origins with commas between them, such as https://a.example.org,https://b.example.org',
+  )
+  return z.NEVER
+})
+
+/** A variable without a default here is optional, or its default depends on the mode. */
+const variables = {
+  NODE_ENV: z.string().optional(),
+  PORT: integer(0, 65_535).prefault('4000'),
+  HOST: z.string().optional(),
+  DATA_DIR: z.string().default('.bourse'),
+  DATABASE_URL: z
+    .string()
+    .refine(
+      (text) => /^postgres(ql)?:$/.test(parsedUrl(text)?.protocol ?? ''),
+      'must start with postgresql://',
+    )
+    .optional(),
+  LOG_LEVEL: z
+    .enum(
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'must be trace, debug, info, warn, error, fatal or silent',
+    )
+    .default('info'),
+  SETTLEMENT_DURABILITY: z
+    .literal('database', "must be 'database', the only one there is")
+    .default('database'),
+  ALLOW_PRIVATE_UPSTREAMS: flag.prefault('false'),
+  DEMO_UPSTREAM_PORT: integer(0, 65_535).optional(),
+  SESSION_SECRET: z.string().optional(),
+  LITELLM_MASTER_KEY: z.string().optional(),
+  GATEWAY_MODE: z.enum(['play', 'live'], 'must be play or live').optional(),
+  GATEWAY_MASTER_KEY: z.string().optional(),
+  GATEWAY_ENCRYPTION_KEY: z.string().optional(),
+  GATEWAY_KEY_PEPPER: z.string().optional(),
+  GATEWAY_ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
+  GATEWAY_ADMIN_PASSWORD: z.string().min(12, 'must have at least 12 characters').optional(),
+  GATEWAY_PUBLIC_URL: origin.optional(),
+  GATEWAY_CORS_ORIGINS: origins.prefault('*'),
+  GATEWAY_FEE_BPS: integer(0, 5000).prefault('500').transform(BigInt),
+  GATEWAY_ENV_LISTINGS_IN_PLAY: flag.prefault('false'),
+  GATEWAY_DRAIN_SECONDS: seconds(0, 3600).prefault('30'),
+  GATEWAY_STREAM_SECONDS: seconds(1, 86_400).prefault('900'),
+  GATEWAY_STREAM_IDLE_SECONDS: seconds(1, 3600).prefault('60'),
+  GATEWAY_FIRST_BYTE_SECONDS: seconds(1, 3600).prefault('60'),
+  GATEWAY_MAX_STREAMS: integer(1, 100_000).prefault('2000'),
+  GATEWAY_METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+}
+
+/** The variables that the schema knows; vendor keys come on top. */
+export const variableNames: readonly string[] = Object.keys(variables)
+
+/**
+ * Reads the environment; an empty variable counts as not set. `environmentKeys` are the names under which vendors'
+ * keys may stand (config/providers.json). Throws `ConfigError` with every fault.
+ */
+export function loadConfig(environment: Environment, environmentKeys: readonly string[] = []): Config {
+  const env = setVariables(environment)
+  const parsed = z.object(variables).safeParse(env)
+  const faults = [...unknownNames(env), ...(parsed.error?.issues.map(faultOf) ?? [])]
+  const mode = modeOf(env)
+  const { secrets, faults: secretFaults } = readGivenSecrets(env, { complete: mode === 'live' })
+  faults.push(...secretFaults, ...halfAdmin(env))
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
+  const value = parsed.data
+  return {
+    mode,
+    // A laptop's demo is for that laptop; a live gateway is for its network.
+    host: value.HOST ?? (mode === 'play' ? '127.0.0.1' : '0.0.0.0'),
+    port: value.PORT,
+    dataDir: value.DATA_DIR,
+    ...optional('databaseUrl', value.DATABASE_URL),
+    ...optional('publicUrl', value.GATEWAY_PUBLIC_URL),
+    corsOrigins: value.GATEWAY_CORS_ORIGINS,
+    logLevel: value.LOG_LEVEL,
+    admin: {
+      ...optional('email', value.GATEWAY_ADMIN_EMAIL),
+      ...optional('password', value.GATEWAY_ADMIN_PASSWORD),
+    },
+    secrets,
+    feeBps: value.GATEWAY_FEE_BPS,
+    settlementDurability: value.SETTLEMENT_DURABILITY,
+    allowPrivateUpstreams: value.ALLOW_PRIVATE_UPSTREAMS,
+    vendorKeys: Object.fromEntries(environmentKeys.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
+    environmentListings: mode === 'live' || value.GATEWAY_ENV_LISTINGS_IN_PLAY,
+    drainMs: value.GATEWAY_DRAIN_SECONDS,
+    streamMs: value.GATEWAY_STREAM_SECONDS,
+    streamIdleMs: value.GATEWAY_STREAM_IDLE_SECONDS,
+    firstByteMs: value.GATEWAY_FIRST_BYTE_SECONDS,
+    maxStreams: value.GATEWAY_MAX_STREAMS,
+    ...optional('metricsToken', value.GATEWAY_METRICS_TOKEN),
+    ...optional('demoUpstreamPort', value.DEMO_UPSTREAM_PORT),
+  }
+}
+
+function setVariables(environment: Environment): Record<string, string> {
+  const pairs = Object.entries(environment).map(([name, value]) => [name, value?.trim() ?? ''] as const)
+  return Object.fromEntries(pairs.filter(([, value]) => value !== ''))
+}
+
+/** Said, or live as soon as anything looks like production: playing by accident is worse than refusing to start. */
+function modeOf(env: Record<string, string>): 'play' | 'live' {
+  if (env.GATEWAY_MODE === 'play' || env.GATEWAY_MODE === 'live') return env.GATEWAY_MODE
+  return env.NODE_ENV === 'production' || env.DATABASE_URL ? 'live' : 'play'
+}
+
+function faultOf(issue: z.core.$ZodIssue): string {
+  return `${String(issue.path[0])} ${issue.message}.`
+}
+
+function halfAdmin(env: Record<string, string>): string[] {
+  const [email, password] = [env.GATEWAY_ADMIN_EMAIL, env.GATEWAY_ADMIN_PASSWORD]
+  if (password && !email) return ['GATEWAY_ADMIN_EMAIL is missing: GATEWAY_ADMIN_PASSWORD needs it.']
+  if (email && !password) return ['GATEWAY_ADMIN_PASSWORD is missing: GATEWAY_ADMIN_EMAIL needs it.']
+  return []
+}
+
+// What Kubernetes sets in every pod when a service is called `gateway`.
+const KUBERNETES = /^GATEWAY_(SERVICE_.*|PORT(_.*)?)$/
+
+/** A misspelt setting of ours would silently do nothing, so it is a fault that names what was probably meant. */
+function unknownNames(env: Record<string, string>): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('GATEWAY_') && !(name in variables) && !KUBERNETES.test(name))
+    .map((name) => `${name} is not a setting. Did you mean ${nearest(name)}?`)
+}
+
+function nearest(name: string): string {
+  const ours = variableNames.filter((each) => each.startsWith('GATEWAY_'))
+  return ours.reduce((best, each) => (distance(name, each) < distance(name, best) ? each : best))
+}
+
+/** Levenshtein's: how many letters to insert, drop or change. */
+function distance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row]
+    for (let column = 1; column <= to.length; column += 1) {
+      const change = (previous[column - 1] as number) + (from[row - 1] === to[column - 1] ? 0 : 1)
+      current.push(Math.min(change, (previous[column] as number) + 1, (current[column - 1] as number) + 1))
+    }
+    previous = current
+  }
+  return previous[to.length] as number
+}
+
+// URL.parse is missing in Node 20.
+function parsedUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]: Value })
+}

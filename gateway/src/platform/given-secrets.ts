@@ -1,0 +1,92 @@
+import { hkdfSync } from 'node:crypto'
+
+/** The three secrets of an installation, 32 bytes or more each. */
+export interface Secrets {
+  /** Seals what must be read again: sellers' credentials. Lose it and they must be entered anew. */
+  encryptionKey: Buffer
+  /** Keys the hashes of API keys. Lose it and every API key is void. */
+  keyPepper: Buffer
+  /** Signs sessions and tokens. Lose it and everyone signs in again. */
+  sessionSecret: Buffer
+}
+
+export type GivenSecrets = Partial<Secrets>
+
+const LEAST_CHARACTERS = 32
+
+const sources = [
+  {
+    key: 'encryptionKey',
+    name: 'GATEWAY_ENCRYPTION_KEY',
+    read: readKey,
+    must: 'must be 32 bytes in base64 or hex, as openssl rand -base64 32 prints them',
+  },
+  {
+    key: 'keyPepper',
+    name: 'GATEWAY_KEY_PEPPER',
+    read: readText,
+    must: 'must be random and have at least 32 characters, as openssl rand -hex 32 prints them',
+  },
+  {
+    key: 'sessionSecret',
+    name: 'SESSION_SECRET',
+    read: readText,
+    must: 'must be random and have at least 32 characters, as openssl rand -hex 32 prints them',
+  },
+] as const satisfies {
+  key: keyof Secrets
+  name: string
+  read: (text: string) => Buffer | undefined
+  must: string
+}[]
+
+/**
+ * The secrets that the environment gives: each by its own variable, or derived from the master key. With `complete`
+ * a missing one is a fault. Faults never show a value.
+ */
+export function readGivenSecrets(
+  env: Readonly<Record<string, string>>,
+  { complete }: { complete: boolean },
+): { secrets: GivenSecrets; faults: string[] } {
+  const secrets: GivenSecrets = {}
+  const faults: string[] = []
+  const masterName = env.GATEWAY_MASTER_KEY ? 'GATEWAY_MASTER_KEY' : 'LITELLM_MASTER_KEY'
+  const master = env[masterName]
+  if (master && !readText(master))
+    faults.push(`${masterName} must be random and have at least 32 characters.`)
+  for (const { key, name, read, must } of sources) {
+    const own = env[name]
+    if (own) {
+      const secret = read(own)
+      if (secret) secrets[key] = secret
+      else faults.push(`${name} ${must}.`)
+    } else if (master) {
+      secrets[key] = derived(master, name)
+    } else if (complete) {
+      faults.push(
+        `${name} is missing: live mode generates no secrets. It ${must}; or set GATEWAY_MASTER_KEY for all three.`,
+      )
+    }
+  }
+  return { secrets, faults }
+}
+
+function readKey(text: string): Buffer | undefined {
+  if (/^[0-9a-f]{64}$/i.test(text)) return sound(Buffer.from(text, 'hex'))
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) return sound(Buffer.from(text, 'base64'))
+  return undefined
+}
+
+function readText(text: string): Buffer | undefined {
+  return text.length >= LEAST_CHARACTERS ? sound(Buffer.from(text, 'utf8')) : undefined
+}
+
+/** Random bytes repeat little; `0000…`, `changeme-changeme…` do. */
+function sound(secret: Buffer): Buffer | undefined {
+  return new Set(secret).size >= 8 ? secret : undefined
+}
+
+/** HKDF with the variable's name: knowing one derived secret says nothing about the others. */
+function derived(master: string, name: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', master, 'bourse/v1', name, 32))
+}

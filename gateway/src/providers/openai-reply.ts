@@ -1,0 +1,168 @@
+/** Reads a whole `chat.completion` and fills in what its vendor left out of OpenAI's shape. */
+import { isUtf8 } from 'node:buffer'
+import { editMembers, scanMembers } from '../http/json-members.ts'
+import { isFailedFinish, mapFinishReason } from './finish-reason.ts'
+import { contentOf, isObject, type JsonObject, reasoningOf, synthesisedCallId } from './openai-message.ts'
+import { type ChatReply, MalformedReply, type ReplyIdentity } from './provider.ts'
+import { readOpenAiUsage, toOpenAiUsage } from './read-usage.ts'
+import { inputTokens, outputTokens, type Usage } from './usage.ts'
+
+// Seconds stay below it until the year 5138; milliseconds have been above it since 1973.
+const MAX_CREATED_S = 100_000_000_000
+
+/** The answer with our `id` and `model`; members that were right keep their bytes. Throws `MalformedReply`. */
+export function readOpenAiReply(body: Buffer, identity: ReplyIdentity): ChatReply {
+  const reply = parseReply(body)
+  const choices = reply.choices
+  if (!Array.isArray(choices) || choices.length === 0) throw new MalformedReply('an answer without choices')
+  const usage = readOpenAiUsage(reply.usage)
+  const read = choices.map((choice, position) => readChoice(choice, position, identity))
+
+  const edits: Record<string, string | undefined> = Object.create(null)
+  edits.id = JSON.stringify(identity.id)
+  edits.model = JSON.stringify(identity.model)
+  if (reply.object !== 'chat.completion') edits.object = '"chat.completion"'
+  if (!isUnixSeconds(reply.created)) edits.created = String(identity.createdS)
+  if (read.some((choice) => choice.changed))
+    edits.choices = JSON.stringify(read.map((choice) => choice.value))
+  // A report that is no count must not reach a client that adds it up.
+  if (usage === undefined) edits.usage = undefined
+  else if (!addsUp(reply.usage as JsonObject, usage)) edits.usage = JSON.stringify(toOpenAiUsage(usage))
+  return {
+    json: editMembers(body, scanMembers(body), edits),
+    usage,
+    text: read.map((choice) => choice.text).join(''),
+    hasToolCalls: read.some((choice) => choice.hasToolCalls),
+    finishReason: read[0]?.finishReason ?? 'stop',
+  }
+}
+
+/** True for a time that clients can show. */
+export function isUnixSeconds(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) < MAX_CREATED_S
+}
+
+function parseReply(body: Buffer): JsonObject {
+  if (!isUtf8(body)) throw new MalformedReply('an answer that is not UTF-8')
+  let reply: unknown
+  try {
+    reply = JSON.parse(body.toString())
+  } catch {
+    throw new MalformedReply('an answer that is not JSON')
+  }
+  if (!isObject(reply)) throw new MalformedReply('an answer that is not an object')
+  if (reply.error) throw new MalformedReply('an error sent as a success')
+  return reply
+}
+
+interface ReadChoice {
+  value: JsonObject
+  changed: boolean
+  text: string
+  hasToolCalls: boolean
+  finishReason: string
+}
+
+function readChoice(choice: unknown, position: number, identity: ReplyIdentity): ReadChoice {
+  if (!isObject(choice) || !isObject(choice.message)) throw new MalformedReply('a choice without a message')
+  if (choice.error || isFailedFinish(choice.finish_reason))
+    throw new MalformedReply('an answer that was broken off')
+  const index = Number.isInteger(choice.index) ? (choice.index as number) : position
+  const message = readMessage(choice.message, { identity, index })
+  const finishReason = mapFinishReason(choice.finish_reason, message.hasToolCalls)
+  const changed =
+    message.changed ||
+    choice.index !== index ||
+    choice.finish_reason !== finishReason ||
+    choice.logprobs === undefined
+  return {
+    ...message,
+    value: {
+      ...choice,
+      index,
+      message: message.value,
+      finish_reason: finishReason,
+      logprobs: choice.logprobs ?? null,
+    },
+    changed,
+    finishReason,
+  }
+}
+
+/** What OpenAI requires of a message, made true by filling in; nothing that says something is taken away. */
+function readMessage(message: JsonObject, place: { identity: ReplyIdentity; index: number }) {
+  const value: JsonObject = { ...message }
+  const { text, reasoning: thought } = contentOf(message.content)
+  const toolCalls = readToolCalls(message.tool_calls, place)
+  const functionCall =
+    isObject(message.function_call) && message.function_call.name ? message.function_call : undefined
+  const hasToolCalls = toolCalls.calls.length > 0 || functionCall !== undefined
+
+  value.role = 'assistant'
+  value.content = text === '' && (hasToolCalls || message.content === null) ? null : text
+  if (thought !== '' && reasoningOf(message) === '') value.reasoning_content = thought
+  value.refusal = message.refusal === '' ? null : (message.refusal ?? null)
+  if (toolCalls.calls.length > 0) value.tool_calls = toolCalls.calls
+  else delete value.tool_calls
+  // Snowflake sends these as empty husks that clients would take for a call and for sound.
+  if (!functionCall) delete value.function_call
+  if (isObject(message.audio) && !message.audio.data && !message.audio.id) delete value.audio
+  if (message.annotations === null) delete value.annotations
+
+  const refusal = typeof message.refusal === 'string' ? message.refusal : ''
+  const called = functionCall ? `${functionCall.name}${functionCall.arguments ?? ''}` : ''
+  return {
+    value,
+    changed: toolCalls.changed || !sameMembers(message, value),
+    text: (reasoningOf(message) || thought) + text + refusal + toolCalls.text + called,
+    hasToolCalls,
+  }
+}
+
+function readToolCalls(calls: unknown, { identity, index }: { identity: ReplyIdentity; index: number }) {
+  if (calls === undefined || calls === null) return { calls: [], changed: false, text: '' }
+  if (!Array.isArray(calls)) throw new MalformedReply('tool calls that are no list')
+  let changed = false
+  let text = ''
+  const read = calls.map((call: unknown, position) => {
+    if (!isObject(call)) throw new MalformedReply('a tool call that is no object')
+    if (call.type === 'custom') {
+      text += isObject(call.custom) ? `${call.custom.name ?? ''}${call.custom.input ?? ''}` : ''
+      return call
+    }
+    if (!isObject(call.function) || typeof call.function.name !== 'string' || call.function.name === '') {
+      throw new MalformedReply('a tool call without a function')
+    }
+    const given = call.function.arguments
+    // OpenRouter leaves them out of calls without arguments; Ollama's older versions send an object.
+    const args = typeof given === 'string' && given !== '' ? given : JSON.stringify(given || {})
+    const id =
+      typeof call.id === 'string' && call.id !== ''
+        ? call.id
+        : synthesisedCallId(identity.id, index, position)
+    text += call.function.name + args
+    if (args === given && id === call.id && call.type === 'function') return call
+    changed = true
+    return { ...call, id, type: 'function', function: { ...call.function, arguments: args } }
+  })
+  return { calls: read, changed, text }
+}
+
+/** Same members with the same values; the lists and objects that were not rebuilt are the same ones. */
+function sameMembers(before: JsonObject, after: JsonObject): boolean {
+  const keys = Object.keys(after)
+  if (keys.length !== Object.keys(before).length) return false
+  return keys.every(
+    (key) => key === 'tool_calls' || (Object.hasOwn(before, key) && before[key] === after[key]),
+  )
+}
+
+function addsUp(report: JsonObject, usage: Usage): boolean {
+  const details = isObject(report.completion_tokens_details) ? report.completion_tokens_details : {}
+  return (
+    report.prompt_tokens === inputTokens(usage) &&
+    report.completion_tokens === outputTokens(usage) &&
+    report.total_tokens === inputTokens(usage) + outputTokens(usage) &&
+    (details.reasoning_tokens ?? usage.reasoning) === usage.reasoning
+  )
+}

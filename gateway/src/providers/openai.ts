@@ -1,0 +1,54 @@
+/**
+ * The OpenAI dialect, which most vendors speak: the caller's bytes go on as they came, with single members replaced,
+ * and the answer comes back the same way.
+ */
+import { editMembers, type JsonMembers, scanMembers } from '../http/json-members.ts'
+import { classifyFailure } from './classify-failure.ts'
+import { readOpenAiReply } from './openai-reply.ts'
+import { OpenAiStream } from './openai-stream.ts'
+import type { CallInput, UpstreamCall, WireFormat } from './provider.ts'
+
+// Members that speak to the gateway. A vendor would refuse them, or spend the caller's money by his own rules.
+const GATEWAY_MEMBERS = ['provider', 'models', 'max_cost', 'route', 'transforms', 'max_wait_ms', 'usage']
+
+export const openAiFormat: WireFormat = {
+  id: 'openai',
+  buildCall,
+  readReply: readOpenAiReply,
+  openStream: (identity) => new OpenAiStream(identity),
+  classifyFailure,
+}
+
+function buildCall({ provider, request, body, upstreamModel, maxOutputTokens }: CallInput): UpstreamCall {
+  // Without a prototype: a caller's member named `constructor` must not find one of ours.
+  const edits: Record<string, string | undefined> = Object.create(null)
+  for (const member of GATEWAY_MEMBERS) edits[member] = undefined
+  edits.model = JSON.stringify(upstreamModel)
+  edits.max_tokens = undefined
+  edits.max_completion_tokens = undefined
+  edits[provider.maxTokensField] = String(maxOutputTokens)
+  if (!provider.streamOptions) edits.stream_options = undefined
+  else if (request.stream) edits.stream_options = withUsage(body.bytes, body.members)
+  return {
+    method: 'POST',
+    path: provider.chatPath,
+    headers: {
+      'content-type': 'application/json',
+      accept: request.stream ? 'text/event-stream' : 'application/json',
+      ...provider.headers,
+    },
+    body: editMembers(body.bytes, body.members, edits),
+  }
+}
+
+/** The caller's `stream_options` with `include_usage` on: what a stream cost is known only from its last chunk. */
+function withUsage(bytes: Buffer, members: JsonMembers): string {
+  const span = members.spans.get('stream_options')
+  const own = span && bytes.subarray(span.start, span.end)
+  if (own?.[0] !== OPEN_BRACE) return '{"include_usage":true}'
+  const edits: Record<string, string> = Object.create(null)
+  edits.include_usage = 'true'
+  return editMembers(own, scanMembers(own), edits).toString()
+}
+
+const OPEN_BRACE = 0x7b

@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { pageQuery, queryText } from '../audit/page.ts'
+import { parseScaled } from '../platform/money.ts'
+
+// Control characters (NUL among them) and halves of surrogate pairs: nothing a name needs, and the database
+// refuses some of them.
+const UNPRINTABLE = /\p{Cc}|\p{Cs}/u
+
+/** A name that people read: trimmed, 1 to `maxCharacters`, printable. */
+export const displayName = (maxCharacters = 100) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(maxCharacters)
+    .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters')
+
+/** Lower case: one person, one account, however they type their address. */
+export const emailAddress = z.string().trim().toLowerCase().max(254).pipe(z.email())
+
+/** For a login anything goes that is text: an answer about its form would tell nothing useful. */
+const givenPassword = z.string().min(1).max(128)
+
+export const PASSWORD_MIN_CHARACTERS = 12
+export const PASSWORD_MAX_CHARACTERS = 128
+const newPassword = z
+  .string()
+  .min(PASSWORD_MIN_CHARACTERS)
+  .max(PASSWORD_MAX_CHARACTERS)
+  .refine((text) => new Set(text).size >= 5, 'is too simple; use at least five different characters')
+
+export const loginBody = z.strictObject({
+  email: z.string().trim().toLowerCase().max(254),
+  password: givenPassword,
+})
+
+export const passwordBody = z.strictObject({ currentPassword: givenPassword, newPassword })
+
+export const profileBody = z.strictObject({ name: displayName() })
+
+const grantableRoles = z
+  .array(z.enum(['buyer', 'seller']))
+  .max(2)
+  .transform((roles) => [...new Set(roles)])
+
+export const createUserBody = z.strictObject({
+  email: emailAddress,
+  name: displayName(),
+  password: newPassword.optional(),
+  roles: grantableRoles.default(['buyer']),
+  operator: z.boolean().default(false),
+})
+
+export const updateUserBody = z
+  .strictObject({
+    email: emailAddress.optional(),
+    name: displayName().optional(),
+    roles: grantableRoles.optional(),
+    operator: z.boolean().optional(),
+    /** A new password, or `true`: we make one and show it once. */
+    password: z.union([newPassword, z.literal(true)]).optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, 'name at least one field to change')
+
+export const listUsersQuery = pageQuery.extend({ q: queryText(100).optional() })
+
+export const statementQuery = pageQuery.extend({ organisation: z.string().max(64).optional() })
+
+export const balanceQuery = z.strictObject({ organisation: z.string().max(64).optional() })
+
+/** A million dollars: a slip of the keyboard stays below it. */
+const CREDIT_MAX_NANOS = 1_000_000_000_000_000n
+
+export const creditBody = z.strictObject({
+  amountNanos: z
+    .string()
+    .regex(/^[1-9]\d{0,17}$/, 'must be a whole number of nano-dollars above 0, as a string')
+    .transform((text) => parseScaled(text, 0) ?? 0n)
+    .refine((nanos) => nanos > 0n && nanos <= CREDIT_MAX_NANOS, `must be at most ${CREDIT_MAX_NANOS}`),
+  reason: displayName(500),
+})

@@ -1,0 +1,193 @@
+/** A whole gateway for a story: the real rooms on a database of its own, listening on a free loopback port. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import OpenAI from 'openai'
+import supertest from 'supertest'
+import { createApp } from '../../src/app.ts'
+import { bootstrap, type Summary } from '../../src/bootstrap.ts'
+import { type Context, createContext, readProvidersFile } from '../../src/context.ts'
+import { createHttpServer } from '../../src/http/server.ts'
+import { loadConfig } from '../../src/platform/config.ts'
+import { parseId } from '../../src/platform/ids.ts'
+import { createLogger, type Logger } from '../../src/platform/logger.ts'
+import { loadProviders } from '../../src/providers/registry.ts'
+import { createTestDatabase, type TestDatabase } from './database.ts'
+
+export interface Buyer {
+  organisationId: string
+  userId: string
+  key: string
+  openai: OpenAI
+}
+
+export interface TestGateway {
+  origin: string
+  summary: Summary
+  context: Context
+  database: TestDatabase
+  /** supertest on the listening server, as the operator. */
+  operator: { token: string }
+  api(method: 'get' | 'post' | 'put' | 'patch' | 'delete', path: string): supertest.Test
+  /** A buyer with play money and a key. */
+  buyer(options?: { usd?: string; key?: Record<string, unknown> }): Promise<Buyer>
+  /** A listing of the platform's own organisation at the list price; answers its outside id. */
+  listing(options: ListingOptions): Promise<string>
+  balanceNanos(buyer: Buyer): Promise<{ availableNanos: bigint; heldNanos: bigint; balanceNanos: bigint }>
+  /** The cost booked for a request id (`gen-…`), or undefined when nothing was. */
+  bookedNanos(requestId: string): Promise<bigint | undefined>
+  /** Waits until no request runs and nothing is held, then throws unless every ledger invariant holds. */
+  settleAndAudit(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ListingOptions {
+  baseUrl: string
+  model?: string
+  models?: string[]
+  provider?: string
+  ppm?: number
+  capacity?: Record<string, number>
+  name?: string
+  key?: string
+}
+
+export interface TestGatewayOptions {
+  env?: Record<string, string>
+  logger?: Logger
+}
+
+export async function startTestGateway({
+  env = {},
+  logger = createLogger({ level: 'silent' }),
+}: TestGatewayOptions = {}): Promise<TestGateway> {
+  const database = await createTestDatabase()
+  const dataDir = mkdtempSync(join(tmpdir(), 'bourse-story-'))
+  const config = loadConfig({
+    GATEWAY_MODE: 'play',
+    DATABASE_URL: database.url,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    ALLOW_PRIVATE_UPSTREAMS: 'true',
+    GATEWAY_DRAIN_SECONDS: '1',
+    ...env,
+  })
+  const context = await createContext({
+    config,
+    secrets: { encryptionKey: randomBytes(32), keyPepper: randomBytes(32), sessionSecret: randomBytes(32) },
+    providers: loadProviders(readProvidersFile()),
+    logger,
+    migrateUrl: database.adminUrl,
+  })
+  const app = createApp(context)
+  const server = createHttpServer(app.handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const summary = await bootstrap(context, origin)
+  const login = await supertest(origin)
+    .post('/api/login')
+    .send({ email: summary.email, password: summary.password })
+  const token = String(login.body.token)
+  const api: TestGateway['api'] = (method, path) =>
+    supertest(origin)[method](path).set('authorization', `Bearer ${token}`)
+  let people = 0
+
+  return {
+    origin,
+    summary,
+    context,
+    database,
+    operator: { token },
+    api,
+    async buyer({ usd = '10', key = {} } = {}) {
+      people += 1
+      const user = await ok(
+        api('post', '/api/users').send({
+          email: `buyer-${people}@example.test`,
+          name: `Buyer ${people}`,
+          roles: ['buyer'],
+        }),
+        201,
+      )
+      const nanos = BigInt(Math.round(Number(usd) * 1e6)) * 1000n
+      if (nanos > 0n) {
+        const credit = api('post', `/api/users/${user.id}/credits`).set('idempotency-key', `story-${people}`)
+        await ok(credit.send({ amountNanos: nanos.toString(), reason: 'a story' }), 201)
+      }
+      const minted = await ok(
+        api('post', `/api/keys?organisation=${user.organisationId}`).send({ name: 'story', ...key }),
+        201,
+      )
+      const openai = new OpenAI({ apiKey: minted.key, baseURL: `${origin}/v1`, maxRetries: 0 })
+      return { organisationId: user.organisationId, userId: user.id, key: minted.key, openai }
+    },
+    async listing({
+      baseUrl,
+      model = 'openai/gpt-4o-mini',
+      models = [model],
+      provider = 'openai',
+      ppm = 1_000_000,
+      capacity,
+      name = 'story',
+      key = 'sk-upstream-secret',
+    }) {
+      const listing = await ok(
+        api('post', '/api/marketplace/listings').send({
+          provider,
+          name,
+          baseUrl,
+          key,
+          models: models.map((each) => ({ model: each, price: { kind: 'multiplier', ppm } })),
+          ground: 'own_endpoint',
+          ...(capacity ? { capacity } : {}),
+        }),
+        201,
+      )
+      return listing.id
+    },
+    balanceNanos: (buyer) => context.ledger.balanceOf(parseId('org-', buyer.organisationId) as string),
+    async bookedNanos(requestId) {
+      const { rows } = await database.database.pool.query(
+        `SELECT sum(e.amount)::text AS cost FROM ledger.entry e JOIN ledger.account a ON a.id = e.account_id
+         WHERE e.journal_id = $1 AND a.code IN ('buyer_cash', 'buyer_promo', 'receivable_buyer')`,
+        [parseId('gen-', requestId)],
+      )
+      return rows[0].cost === null ? undefined : BigInt(rows[0].cost)
+    },
+    async settleAndAudit() {
+      await app.chat.idle()
+      await context.settlement.idle()
+      const { rows } = await database.database.pool.query(
+        `SELECT id, state FROM ledger.hold WHERE state = 'open'`,
+      )
+      const violations = await context.ledger.checkInvariants()
+      if (rows.length > 0 || violations.length > 0) {
+        throw new Error(
+          `the books are not in order: ${JSON.stringify({ openHolds: rows, violations }, (_key, value) => (typeof value === 'bigint' ? String(value) : value))}`,
+        )
+      }
+    },
+    async close() {
+      app.startDraining()
+      server.close()
+      app.chat.cutOff()
+      await app.chat.drain()
+      server.closeAllConnections()
+      await context.close()
+      await database.drop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ok(
+  test: supertest.Test,
+  status: number,
+): Promise<Record<string, string> & { id: string; organisationId: string; key: string }> {
+  const response = await test
+  if (response.status !== status)
+    throw new Error(`expected ${status}, got ${response.status}: ${response.text}`)
+  return response.body
+}
