@@ -312,16 +312,8 @@ async function startBourse(started: Running[], upstreams: Upstreams, scratch: st
     })
   }
   const key = await benchKey(api)
-  const target = (kind: keyof Upstreams): Target => ({
-    origin,
-    path: '/v1/chat/completions',
-    headers: { authorization: `Bearer ${key}` },
-  })
-  return {
-    name: 'bourse',
-    process: running,
-    targets: { instant: target('instant'), slow: target('slow'), stream: target('stream') },
-  }
+  const target: Target = { origin, path: '/v1/chat/completions', headers: { authorization: `Bearer ${key}` } }
+  return { name: 'bourse', process: running, targets: { instant: target, slow: target, stream: target } }
 }
 
 type Api = (
@@ -370,9 +362,8 @@ async function benchKey(api: Api): Promise<string> {
     { amountNanos: '1000000000000000', reason: 'bench' },
     { 'idempotency-key': 'bench-credit' },
   )
-  const key = await api('POST', '/api/keys', {
+  const key = await api('POST', `/api/keys?organisation=${user.organisationId}`, {
     name: 'bench',
-    organisation: user.organisationId,
     policy: { only: ['openai'] },
   })
   return String(key.key)

@@ -11,6 +11,7 @@ import { corsHeaders, preflightHeaders } from './http/cors.ts'
 import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from './http/express-edges.ts'
 import { createHealthRoutes } from './http/health.ts'
 import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
+import { shuttingDown } from './inference/cut-off.ts'
 import { createModelRoutes } from './inference/list-models.ts'
 import { createKeyRoutes } from './keys/routes.ts'
 import { createMarketRoutes } from './marketplace/market-routes.ts'
@@ -42,6 +43,8 @@ export function createApp(context: Context): App {
   )
   return {
     handle(message, response) {
+      // A connection that is kept would be the last to know.
+      if (draining) response.setHeader('connection', 'close')
       if (message.method === 'POST' && chatPaths.has(pathOf(message.url ?? '/')))
         chat.handle(message, response)
       else rest(message, response)
@@ -71,12 +74,21 @@ function createExpress(context: Context, draining: () => boolean): Express {
     response.setHeader('content-type', context.metrics.contentType)
     response.end(await context.metrics.render())
   })
+  app.use(refuseWhen(draining))
   for (const base of API_BASES) mountModelApi(app, context, base)
   mountManagement(app, context)
   mountConsole(app)
   app.use(refuseUnknownRoute)
   app.use(createErrorHandler(logger))
   return app
+}
+
+/** Probes and metrics above tell of the drain; everything else is refused and can be sent again. */
+function refuseWhen(draining: () => boolean): RequestHandler {
+  return function refuseNew(_request, _response, next) {
+    if (draining()) throw shuttingDown()
+    next()
+  }
 }
 
 function mountModelApi(app: Express, { inference, marketplace }: Context, base: string): void {

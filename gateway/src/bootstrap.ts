@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Context } from './context.ts'
 import { type DemoListing, seedDemo } from './demo/seed.ts'
+import { GatewayError } from './platform/errors.ts'
 import { formatId } from './platform/ids.ts'
 import { generatePassword } from './users/generate-password.ts'
 
@@ -27,38 +28,47 @@ export type Summary = z.output<typeof summaryFile>
 export async function bootstrap(context: Context, origin: string): Promise<Summary> {
   const { config } = context
   const file = join(config.dataDir, FILE)
-  const known = readSummary(file)
-  const operator = await firstOperator(context, known)
+  // The draft is what a start that was killed half-way has left.
+  const known = readSummary(file) ?? readSummary(`${file}.new`)
+  const urls = { baseUrl: `${origin}/v1`, consoleUrl: `${origin}/console/` }
+  const operator = await firstOperator(context, {
+    known,
+    keep: (credentials) => writeDraft(file, { ...urls, ...credentials }),
+  })
   const apiKey = config.mode === 'play' ? await playDemo(context, known?.apiKey) : undefined
   await context.marketplace.ensureEnvironmentListings(config.vendorKeys)
-  const summary: Summary = {
-    baseUrl: `${origin}/v1`,
-    ...(apiKey === undefined ? {} : { apiKey }),
-    consoleUrl: `${origin}/console/`,
-    ...operator,
-  }
-  const draft = `${file}.new`
-  writeFileSync(draft, `${JSON.stringify(summary, null, 2)}\n`, { mode: 0o600 })
-  renameSync(draft, file)
+  const summary: Summary = { ...urls, ...(apiKey === undefined ? {} : { apiKey }), ...operator }
+  writeDraft(file, summary)
+  renameSync(`${file}.new`, file)
   return summary
 }
 
-async function firstOperator(
-  { config, users }: Context,
-  known: Summary | undefined,
-): Promise<{ email: string; password?: string }> {
-  const email = config.admin.email ?? known?.email ?? DEFAULT_OPERATOR
-  const password = config.admin.password ?? known?.password ?? generatePassword()
-  const { user, created } = await users.accounts.ensureFirstOperator({ email, password })
-  // A password that somebody chose, or has changed since, is not ours to write down.
-  const ours =
-    config.admin.password === undefined &&
-    (created || (known?.password !== undefined && known.email === user.email))
-  return ours ? { email: user.email, password } : { email: user.email }
+function writeDraft(file: string, summary: Summary): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(summary, null, 2)}\n`, { mode: 0o600, flush: true })
 }
 
-async function playDemo(context: Context, knownKey: string | undefined): Promise<string | undefined> {
+type Credentials = Pick<Summary, 'email' | 'password'>
+
+/** The operator as the summary shows it; `keep` gets a made-up password before it is anybody's, lest a kill loses it. */
+async function firstOperator(
+  { config, users }: Context,
+  { known, keep }: { known: Summary | undefined; keep: (credentials: Credentials) => void },
+): Promise<Credentials> {
+  const email = config.admin.email ?? known?.email ?? DEFAULT_OPERATOR
+  const chosen = config.admin.password
+  const password = chosen ?? known?.password ?? generatePassword()
+  if (chosen === undefined && known?.password === undefined) keep({ email, password })
+  const { user, created } = await users.accounts.ensureFirstOperator({ email, password })
+  // A password that somebody chose is not ours to write down; one that we made stays where it was.
+  if (created) return chosen === undefined ? { email: user.email, password } : { email: user.email }
+  return known?.password !== undefined && known.email === user.email
+    ? { email: user.email, password: known.password }
+    : { email: user.email }
+}
+
+async function playDemo(context: Context, lastKey: string | undefined): Promise<string | undefined> {
   const { users, keys, marketplace, catalog } = context
+  const knownKey = lastKey !== undefined && (await isValid(context, lastKey)) ? lastKey : undefined
   const seeded = await seedDemo({
     catalog,
     async createUser({ email, name, roles }) {
@@ -80,6 +90,17 @@ async function playDemo(context: Context, knownKey: string | undefined): Promise
     createListing: (listing) => ensureListing(marketplace, listing),
   })
   return seeded.apiKey ?? knownKey
+}
+
+/** Whether the key of the last summary still opens this database: it may be another one, or the key revoked. */
+async function isValid({ verifier }: Context, key: string): Promise<boolean> {
+  try {
+    await verifier.verify(key)
+    return true
+  } catch (error) {
+    if (error instanceof GatewayError && error.status === 401) return false
+    throw error
+  }
 }
 
 /** Lists what the demo seller sells, unless it is listed already under that name. */

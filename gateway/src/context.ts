@@ -54,7 +54,14 @@ export type Context = Awaited<ReturnType<typeof createContext>>
 export async function createContext(options: ContextOptions) {
   const closers: (() => Promise<unknown> | unknown)[] = []
   const close = async () => {
-    for (const closer of closers.splice(0).reverse()) await closer()
+    for (const closer of closers.splice(0).reverse()) {
+      try {
+        await closer()
+      } catch (error) {
+        // What comes after it, the database server and the lock, must be closed all the same.
+        options.logger.error({ err: error }, 'a part of the gateway could not be closed')
+      }
+    }
   }
   try {
     return { ...(await build(options, closers)), close }
@@ -73,8 +80,7 @@ async function build(
   const { database, databaseUrl } = await openMoneyDatabase({ config, logger, migrateUrl }, closers)
   const metrics = createMetrics()
   const sealer = createSealer(secrets.encryptionKey)
-  const demo =
-    config.mode === 'play' ? await startDemoUpstream({ port: config.demoUpstreamPort ?? 0 }) : undefined
+  const demo = config.mode === 'play' ? await startDemo(config) : undefined
   if (demo) closers.push(() => demo.close())
   const egress = createEgress({
     sealer,
@@ -183,6 +189,17 @@ async function build(
     inference,
     demo,
     node,
+  }
+}
+
+async function startDemo({ demoUpstreamPort: port = 0 }: Config) {
+  try {
+    return await startDemoUpstream({ port })
+  } catch (cause) {
+    throw new Error(
+      `the demo upstream cannot listen on port ${port}: ${(cause as Error).message}. Set DEMO_UPSTREAM_PORT to a free one, or to nothing.`,
+      { cause },
+    )
   }
 }
 

@@ -94,7 +94,7 @@ test('a client that leaves before the upstream has answered pays nothing', async
   for (const stream of [true, false]) {
     const model = stream ? 'openai/gpt-4.1-mini' : 'openai/gpt-4.1-nano'
     const name = `mute-${stream}`
-    await gateway.listing({ model, baseUrl: upstream.serve(name, () => undefined) })
+    await gateway.listing({ model, baseUrl: upstream.serve(name, () => new Promise(() => {})) })
     let leave = false
     const left = leavingClientWhen(buyer, model, () => leave, stream)
     await until(() => upstream.visitsOf(name).length === 1)

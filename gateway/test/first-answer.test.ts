@@ -39,7 +39,7 @@ test("OpenAI's quick start works with only the base URL and the key changed", as
 })
 
 test('the cost in the answer is the cost in the books, to the nano-dollar, and the seller gets it less the fee', async () => {
-  const buyer = await gateway.buyer({ usd: '5' })
+  const buyer = await gateway.buyer({ usd: '5', demo: true })
   const before = await gateway.balanceNanos(buyer)
   const { data, response } = await buyer.openai.chat.completions
     .create({ model: 'openai/gpt-4o-mini', messages: [{ role: 'user', content: 'How much is this?' }] })

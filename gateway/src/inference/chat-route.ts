@@ -9,7 +9,7 @@ import { formatId, uuidv7 } from '../platform/ids.ts'
 import { type AdmittedChat, admitChat, authenticate } from './admit-chat.ts'
 import { countedUsage } from './billed-usage.ts'
 import { ClientStream } from './client-stream.ts'
-import type { CutOff } from './cut-off.ts'
+import { type CutOff, shuttingDown } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
 import { RequestTrace } from './request-trace.ts'
 import { serveJson } from './serve-json.ts'
@@ -48,11 +48,7 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
   let draining = false
 
   function refuseIfFull(): void {
-    if (draining) {
-      throw new GatewayError('shutting_down', 'This gateway is shutting down; send the request again.', {
-        retryAfterMs: 1_000,
-      })
-    }
+    if (draining) throw shuttingDown()
     if (running.size >= deps.bounds.maxConcurrent) {
       throw new GatewayError(
         'overloaded',
@@ -77,7 +73,7 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
         trace: new RequestTrace(deps.clock, deps.metrics),
         caller: undefined,
         client: undefined,
-        cut: { stop: undefined },
+        cut: { stop: undefined, reason: undefined },
       }
       const work = visitCorridor(deps, visit, refuseIfFull)
       running.add(work)
@@ -94,7 +90,12 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
       return idle()
     },
     cutOff() {
-      for (const cut of cuts) cut.stop?.({ class: 'own_fault', message: 'the gateway is shutting down' })
+      for (const cut of cuts) {
+        cut.reason ??= shuttingDown(
+          'The gateway had to stop before the answer was complete. You were not charged; retry.',
+        )
+        cut.stop?.({ class: 'own_fault', message: 'the gateway is shutting down' })
+      }
     },
   }
 }
@@ -108,7 +109,7 @@ async function visitCorridor(deps: InferenceDeps, visit: Visit, refuseIfFull: ()
     await serveChat(deps, visit)
   } catch (error) {
     if (error instanceof ClientLeft || (response.destroyed && !response.writableEnded)) failure = undefined
-    else failure = toGatewayError(error)
+    else failure = visit.cut.reason ?? toGatewayError(error)
     if (failure && visit.client?.headSent) visit.client.fail(failure, requestId)
     else if (failure) answerError(deps, visit, failure)
     if (failure?.code === 'internal_error')

@@ -1,6 +1,17 @@
+import { GatewayError } from '../platform/errors.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 
-/** How a running request can be ended from outside; set while there is something to end. */
+/** How a running request can be ended from outside. */
 export interface CutOff {
+  /** Set while there is something to end. */
   stop: ((failure: UpstreamFailure) => void) | undefined
+  /** Set once the request was ended: nothing is tried for it any more, and this is what its client hears. */
+  reason: GatewayError | undefined
+}
+
+/** What a client hears that comes, or is still waiting, when the gateway stops. */
+export function shuttingDown(
+  message = 'This gateway is shutting down; send the request again.',
+): GatewayError {
+  return new GatewayError('shutting_down', message, { retryAfterMs: 1_000 })
 }

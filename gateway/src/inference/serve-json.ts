@@ -40,6 +40,7 @@ interface ServedReply {
 export async function serveJson(deps: InferenceDeps, service: JsonService): Promise<void> {
   const { chat, response, trace } = service
   const served = await deps.router.serve(chat.plan, async ({ offer, lease, attemptNumber }) => {
+    if (service.cut.reason) throw service.cut.reason
     trace.attemptStarted(offer)
     const result = await requestReply(deps, service, offer)
     trace.attemptEnded(offer, 'failure' in result ? result.failure.class : 'ok')

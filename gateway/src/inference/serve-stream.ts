@@ -82,6 +82,7 @@ async function openRelay(
   client: ClientStream,
   { offer, lease, attemptNumber }: { offer: Offer; lease: Lease; attemptNumber: number },
 ): Promise<{ served: OpenStream } | { failure: UpstreamFailure }> {
+  if (cut.reason) throw cut.reason
   const format = deps.providers.formatOf(offer.provider)
   const relay = new StreamRelay({
     format,
@@ -154,7 +155,7 @@ async function concludeLeft(
 /** What the upstream broke costs the buyer nothing, whatever was delivered. */
 async function concludeBroken(
   deps: InferenceDeps,
-  { chat, identity, trace }: StreamService,
+  { chat, identity, trace, cut }: StreamService,
   client: ClientStream,
   { relay, offer, lease }: OpenStream,
   failure: UpstreamFailure,
@@ -167,7 +168,7 @@ async function concludeBroken(
   trace.finishReason = failure.class
   await deps.settlement.void(chat.hold, failure.class)
   const refused = await refusalOf(chat)
-  client.fail(refused ?? brokenStream(failure), identity.id)
+  client.fail(refused ?? cut.reason ?? brokenStream(failure), identity.id)
 }
 
 /** The hold's own refusal, when that is what stopped the stream. */

@@ -237,8 +237,9 @@ export class StreamRelay implements ExchangeHandler {
 
   #fail(failure: UpstreamFailure): void {
     if (this.#stage === 'over') return
-    this.#end({ kind: 'upstream_failed', failure })
+    // First: before any content this is a failed attempt, and the end of the relay is nobody's concern.
     this.#resolveOpened(failure)
+    this.#end({ kind: 'upstream_failed', failure })
   }
 
   #end(end: StreamEnd): void {

@@ -31,8 +31,8 @@ export interface TestGateway {
   /** supertest on the listening server, as the operator. */
   operator: { token: string }
   api(method: 'get' | 'post' | 'put' | 'patch' | 'delete', path: string): supertest.Test
-  /** A buyer with play money and a key. */
-  buyer(options?: { usd?: string; key?: Record<string, unknown> }): Promise<Buyer>
+  /** A buyer with play money and a key that keeps away from the demo sellers, unless the story wants them. */
+  buyer(options?: { usd?: string; key?: Record<string, unknown>; demo?: boolean }): Promise<Buyer>
   /** A listing of the platform's own organisation at the list price; answers its outside id. */
   listing(options: ListingOptions): Promise<string>
   balanceNanos(buyer: Buyer): Promise<{ availableNanos: bigint; heldNanos: bigint; balanceNanos: bigint }>
@@ -101,7 +101,7 @@ export async function startTestGateway({
     database,
     operator: { token },
     api,
-    async buyer({ usd = '10', key = {} } = {}) {
+    async buyer({ usd = '10', key = {}, demo = false } = {}) {
       people += 1
       const user = await ok(
         api('post', '/api/users').send({
@@ -117,7 +117,7 @@ export async function startTestGateway({
         await ok(credit.send({ amountNanos: nanos.toString(), reason: 'a story' }), 201)
       }
       const minted = await ok(
-        api('post', `/api/keys?organisation=${user.organisationId}`).send({ name: 'story', ...key }),
+        api('post', `/api/keys?organisation=${user.organisationId}`).send({ name: 'story', ...(demo ? {} : { policy: { ignore: ['demo'] } }), ...key }),
         201,
       )
       const openai = new OpenAI({ apiKey: minted.key, baseURL: `${origin}/v1`, maxRetries: 0 })

@@ -60,7 +60,12 @@ const add = (values: bigint[], index: number, amount: bigint) => {
   values[index] = at(values, index) + amount
 }
 
-export function credit(model: Model, key: string, buyer: number, amount: bigint): 'booked' | 'repeated' | 'mismatch' {
+export function credit(
+  model: Model,
+  key: string,
+  buyer: number,
+  amount: bigint,
+): 'booked' | 'repeated' | 'mismatch' {
   const known = model.credits.get(`${buyer}:${key}`)
   if (known !== undefined) return known === amount ? 'repeated' : 'mismatch'
   model.credits.set(`${buyer}:${key}`, amount)
@@ -114,7 +119,11 @@ function leave(model: Model, known: ModelHold, state: HoldState): void {
   known.state = state
 }
 
-export function release(model: Model, indexes: readonly number[], state: 'voided' | 'expired'): (HoldState | 'unknown')[] {
+export function release(
+  model: Model,
+  indexes: readonly number[],
+  state: 'voided' | 'expired',
+): (HoldState | 'unknown')[] {
   for (const index of indexes) {
     const known = model.holds.get(index)
     if (known?.state === 'open') leave(model, known, state)
@@ -133,14 +142,18 @@ export function settle(model: Model, asked: readonly { index: number; slot: Slot
   }
   const covered = ({ known, slot }: { known: ModelHold; slot: Slot }) =>
     known.state === 'open' && slot.cost <= known.slot.amount
-  const [first, then] = [[...fresh.values()].filter(covered), [...fresh.values()].filter((one) => !covered(one))]
+  const [first, then] = [
+    [...fresh.values()].filter(covered),
+    [...fresh.values()].filter((one) => !covered(one)),
+  ]
   for (const { known } of then) if (known.state === 'open') leave(model, known, 'expired')
   for (const { known, slot } of [...first, ...then]) charge(model, known, slot)
   return asked.map(({ index, slot }) => {
     const known = model.holds.get(index)
     if (!known) return 'unknown'
     if (known.state !== 'settled') return known.state
-    const same = known.slot.cost === slot.cost && known.slot.seller === slot.seller && known.slot.fee === slot.fee
+    const same =
+      known.slot.cost === slot.cost && known.slot.seller === slot.seller && known.slot.fee === slot.fee
     if (!same) return 'mismatch'
     return { availableNanos: available(model, known.slot.buyer), shortfallNanos: known.shortfall }
   })

@@ -37,14 +37,28 @@ export const PASSWORD = 'a perfectly fine password'
 /** The rooms of people and keys behind an Express app as the gateway mounts them. */
 export async function createPeopleApp(
   { database, url }: TestDatabase,
-  { playMode = true, clock = createTestClock(), sessionSecret = randomBytes(32).toString('base64') } = {},
+  {
+    playMode = true,
+    clock = createTestClock(),
+    sessionSecret = randomBytes(32).toString('base64'),
+    publicUrl,
+  }: { playMode?: boolean; clock?: TestClock; sessionSecret?: string; publicUrl?: string } = {},
 ) {
   const logger = createLogger({ level: 'silent' })
   const node = { nodeId: 'people-app', nodeEpoch: 1 }
   const ledger = createLedger({ pool: database.ledgerPool, logger, clock, ...node })
   const pepper = randomBytes(32)
   const audit = createAudit({ database, logger, clock })
-  const users = createUsers({ database, sessionSecret, clock, logger, audit, ledger, playMode })
+  const users = createUsers({
+    database,
+    sessionSecret,
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    clock,
+    logger,
+    audit,
+    ledger,
+    playMode,
+  })
   const verifier = createKeyVerifier({ database, databaseUrl: url, pepper, clock, ledger })
   const keys = createKeys({ database, pepper, clock, audit, ledger })
   const authenticate = createAuthenticate({
