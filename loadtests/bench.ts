@@ -34,6 +34,9 @@ const STREAM_EVENTS_PER_SECOND = 20
 const STREAM_SECONDS = 6
 const MEMORY_REQUESTS = 100_000
 
+/** Each upstream stands behind a model of its own, so that routing leads to it. */
+const models = { instant: 'openai/gpt-4o-mini', slow: 'openai/gpt-4.1-mini', stream: 'openai/gpt-4.1-nano' }
+
 interface Subject {
   name: string
   process: Running
@@ -57,10 +60,6 @@ interface Report {
 }
 
 const rounds = Number(argument('--rounds') ?? 5)
-const report = await bench()
-if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2))
-else print(report)
-
 async function bench(): Promise<Report> {
   const scratch = mkdtempSync(join(tmpdir(), 'bourse-bench-'))
   const started: Running[] = []
@@ -290,7 +289,7 @@ async function startBourse(started: Running[], upstreams: Upstreams, scratch: st
         GATEWAY_MAX_STREAMS: '5000',
       },
       core: SUT_CORE,
-      ready: /ready/i,
+      ready: /"msg":"ready"/,
     },
   )
   started.push(running)
@@ -369,9 +368,6 @@ async function benchKey(api: Api): Promise<string> {
   return String(key.key)
 }
 
-/** Each upstream stands behind a model of its own, so that routing leads to it. */
-const models = { instant: 'openai/gpt-4o-mini', slow: 'openai/gpt-4.1-mini', stream: 'openai/gpt-4.1-nano' }
-
 /** 1 KB, as most chats are. */
 function chatBody(kind: keyof typeof models): Buffer {
   const messages = [{ role: 'user', content: 'lorem ipsum dolor sit amet '.repeat(34) }]
@@ -425,3 +421,7 @@ function argument(name: string): string | undefined {
 function round(value: number): number {
   return Math.round(value * 100) / 100
 }
+
+const report = await bench()
+if (process.argv.includes('--json')) console.log(JSON.stringify(report, null, 2))
+else print(report)

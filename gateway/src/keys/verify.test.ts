@@ -177,31 +177,31 @@ test('a node that listens stops a revoked key at once, without any time passing'
 
 test('a read that began before the revocation does not bring the key back', async () => {
   const { key, token } = await mint()
+  const witness = await mint()
   const { database, url } = testDatabase
-  const { promise: gate, resolve: open } = deferred()
-  let slow = true
+  const clock = createTestClock()
+  const [gate, entered] = [deferred(), deferred()]
+  let first = true
   const ledger = {
-    async budgetOf() {
-      if (slow) await gate
+    async budgetOf(id: string) {
+      if (id !== key.id || !first) return undefined
+      first = false
+      entered.resolve()
+      await gate.promise
       return undefined
     },
   }
-  const verifier = createKeyVerifier({
-    database,
-    databaseUrl: url,
-    pepper: people.pepper,
-    clock: createTestClock(),
-    ledger,
-  })
+  const verifier = createKeyVerifier({ database, databaseUrl: url, pepper: people.pepper, clock, ledger })
+  await verifier.verify(witness.token)
   const early = verifier.verify(token)
-  slow = false
-  // The other key tells when this verifier has heard of changes: its cached caller disappears.
-  const witness = await mint()
-  await expect.poll(() => codeOf(() => verifier.verify(witness.token))).toBe('admitted')
+  await entered.promise
+  await people.keys.revoke(key, 'system')
+  // Changes are heard in their order: who knows that the witness is gone has heard of the key as well.
   await people.keys.revoke(witness.key, 'system')
   await expect.poll(() => codeOf(() => verifier.verify(witness.token))).toBe('invalid_api_key')
-  await people.keys.revoke(key, 'system')
-  open()
+  // Nobody joins the read that still runs, and nothing is kept of it.
+  expect(await codeOf(() => verifier.verify(token))).toBe('invalid_api_key')
+  gate.resolve()
   await early
   expect(await codeOf(() => verifier.verify(token))).toBe('invalid_api_key')
   await verifier.close()
@@ -294,4 +294,33 @@ test('the table holds no secret: neither key nor its parts', async () => {
     [key.id],
   )
   expect(rows[0].row).not.toContain(token.slice(19, 51))
+})
+
+test('a node that lost its ear hears again, and trusts nothing it held meanwhile', async () => {
+  const { key, token } = await mint()
+  const node = createKeyVerifier({
+    database: testDatabase.database,
+    databaseUrl: testDatabase.url,
+    pepper: people.pepper,
+    clock: createTestClock(),
+    ledger: people.ledger,
+  })
+  const listeners = async () => {
+    const { rows } = await testDatabase.database.pool.query<{ pid: number }>(
+      "SELECT pid FROM pg_stat_activity WHERE application_name = 'bourse/keys' AND datname = current_database() AND query LIKE 'LISTEN%'",
+    )
+    return rows.map(({ pid }) => pid)
+  }
+  await expect.poll(async () => (await listeners()).length, { timeout: 10_000 }).toBe(2)
+  const first = await node.verify(token)
+  const before = await listeners()
+  await testDatabase.database.pool.query('SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid', [
+    before,
+  ])
+  await expect.poll(async () => (await node.verify(token)) !== first, { timeout: 10_000 }).toBe(true)
+  const back = async () => (await listeners()).filter((pid) => !before.includes(pid)).length
+  await expect.poll(back, { timeout: 10_000 }).toBe(2)
+  await people.keys.revoke(key, 'system')
+  await expect.poll(() => codeOf(() => node.verify(token)), { timeout: 10_000 }).toBe('invalid_api_key')
+  await node.close()
 })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -142,6 +142,20 @@ describe('a running server', () => {
     const again = startEmbeddedPostgres({ dataDir: join(shared, 'data'), logger })
     await expect(again).rejects.toThrow(new RegExp(`process ${process.pid}.*its own DATA_DIR and PORT`))
   })
+})
+
+test('a process that has nothing else to do still waits for the server to stop', () => {
+  const module = (name: string) => JSON.stringify(new URL(`./${name}.ts`, import.meta.url).href)
+  const script = `import { startEmbeddedPostgres } from ${module('embedded-postgres')}
+    import { createLogger } from ${module('logger')}
+    const dataDir = ${JSON.stringify(join(folder, 'data'))}
+    const server = await startEmbeddedPostgres({ dataDir, logger: createLogger({ level: 'silent' }) })
+    await server.stop()
+    process.stdout.write('stopped')`
+  const run = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    encoding: 'utf8',
+  })
+  expect(run).toMatchObject({ status: 0, stdout: 'stopped', stderr: '' })
 })
 
 test('two folders have two servers side by side, with different passwords and data', async () => {

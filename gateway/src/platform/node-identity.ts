@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { uuidv7 } from './ids.ts'
 import { takeProcessLock } from './process-lock.ts'
@@ -16,7 +16,8 @@ const FILE = 'node.json'
 const nodeFile = z.strictObject({ nodeId: z.uuid(), epoch: z.int().min(0) })
 
 /** Takes DATA_DIR for this process and counts its epoch up. Throws a message for the operator when another process has it. */
-export function takeNodeIdentity(dataDir: string): NodeIdentity {
+export function takeNodeIdentity(folder: string): NodeIdentity {
+  const dataDir = resolve(folder)
   mkdirSync(dataDir, { recursive: true, mode: 0o711 })
   const lock = takeProcessLock(
     join(dataDir, 'gateway.lock'),

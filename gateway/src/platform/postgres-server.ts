@@ -69,13 +69,9 @@ export async function launchServer(
   for (let launch = 1; ; launch += 1) {
     const port = await freePort()
     const child = spawnServer(cluster, port)
-    const ended = new Promise<void>((resolve) => {
-      child.once('exit', () => resolve())
-      child.once('error', () => resolve())
-    })
     if (await becomesReady(cluster, child, port)) {
       const { pid } = child as { pid: number }
-      const server = serverProcess(cluster, pid, port, ended)
+      const server = serverProcess(cluster, pid, port, child)
       child.once('exit', (code, signal) => {
         if (!server.isStopping()) {
           cluster.logger.error({ serverPid: pid, code, signal }, 'the embedded PostgreSQL server has ended')
@@ -102,7 +98,7 @@ function serverProcess(
   cluster: Cluster,
   pid: number,
   port: number,
-  ended?: Promise<void>,
+  child?: ChildProcess,
 ): ServerProcess & { isStopping(): boolean } {
   let stopping = false
   const isGone = () => processIdentity(pid) === undefined
@@ -112,6 +108,7 @@ function serverProcess(
     isStopping: () => stopping,
     async stop() {
       stopping = true
+      const ended = child && exitOf(child)
       signalServer(cluster, pid, 'SIGINT')
       await untilGone(isGone)
       if (!isGone()) {
@@ -126,6 +123,13 @@ function serverProcess(
       if (isGone()) await ended
     },
   }
+}
+
+/** When the end of our child was seen. Keeps the process alive until then, which a child that was let go does not. */
+function exitOf(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  child.ref()
+  return new Promise((resolve) => child.once('exit', () => resolve()))
 }
 
 async function untilGone(isGone: () => boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit/audit.ts'
 import type { Principal, Role } from '../http/principal.ts'
+import { validate } from '../http/validate.ts'
 import type { Clock } from '../platform/clock.ts'
 import { type Database, uniqueViolation } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
@@ -7,6 +8,7 @@ import { formatId } from '../platform/ids.ts'
 import type { Auth } from './auth.ts'
 import { generatePassword } from './generate-password.ts'
 import type { PasswordQueue } from './password-queue.ts'
+import { firstOperator } from './schema.ts'
 import type { Sessions } from './sessions.ts'
 import {
   closeUser,
@@ -151,7 +153,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       sessions.forgetUser(id)
       return ended
     },
-    async ensureFirstOperator({ email, password }) {
+    async ensureFirstOperator(operator) {
+      const { email, password } = validate(firstOperator, operator)
       const [known] = await openOperators(database.prisma)
       // Hashing takes a tenth of a second, which every later start would pay for nothing.
       const passwordHash = known ? '' : await hashed(password)
@@ -160,7 +163,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
         const [first] = await openOperators(transaction)
         if (first) return { user: found(await findUser(transaction, { id: first })), created: false }
         const draft: UserDraft = {
-          email: email.toLowerCase(),
+          email,
           name: 'Operator',
           roles: ['buyer', 'seller'],
           operator: true,

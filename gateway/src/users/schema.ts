@@ -29,6 +29,9 @@ const newPassword = z
   .max(PASSWORD_MAX_CHARACTERS)
   .refine((text) => new Set(text).size >= 5, 'is too simple; use at least five different characters')
 
+/** From the environment: what could not sign in later must fail at the start. */
+export const firstOperator = z.strictObject({ email: emailAddress, password: newPassword })
+
 export const loginBody = z.strictObject({
   email: z.string().trim().toLowerCase().max(254),
   password: givenPassword,

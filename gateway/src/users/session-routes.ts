@@ -18,7 +18,7 @@ export function createSessionRoutes({
   users: Users
   authenticate: RequestHandler
 }): Router {
-  const { sessions, accounts, mode } = users
+  const { sessions, accounts, mode, publicHost } = users
   const router = Router()
 
   const giveToken = (response: Response, { token, expiresInS, user, cookies }: Grant) => {
@@ -33,7 +33,7 @@ export function createSessionRoutes({
   })
   // The one route that a cookie opens: it changes nothing, and only our own pages can read the answer.
   router.post('/token', async (request, response) => {
-    requireSameOrigin(request.headers)
+    requireSameOrigin(request.headers, publicHost)
     giveToken(response, await sessions.renew(request.headers.cookie, visitorOf(request)))
   })
   router.post('/logout', authenticate, async (_request, response) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import jwt from 'jsonwebtoken'
 import request from 'supertest'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import {
   createPeopleApp,
@@ -338,4 +338,45 @@ test('the first operator is made once, and a later start changes nothing', async
   expect(again.user.roles).toContain('operator')
   const both = await Promise.all([1, 2].map(() => people.users.accounts.ensureFirstOperator(OPERATOR)))
   expect(both.map(({ created }) => created)).toEqual([false, false])
+})
+
+test('behind https the cookie is Secure, and the public origin counts as ours', async () => {
+  const publicUrl = 'https://gateway.example.test'
+  const secure = await createPeopleApp(testDatabase, { sessionSecret: people.sessionSecret, publicUrl })
+  const { email } = await newUser()
+  const signedIn = await request(secure.app).post('/api/login').send({ email, password: PASSWORD })
+  const [cookie] = signedIn.headers['set-cookie'] as unknown as string[]
+  expect(cookie).toMatch(/^__Secure-bourse\.session_token=.*Secure/)
+  const ask = (origin: string) =>
+    request(secure.app)
+      .post('/api/token')
+      .set({ cookie: cookieOf([cookie]), host: 'inside:4000', origin })
+  expect((await ask(publicUrl)).status).toBe(200)
+  expect((await ask('https://gateway.example.test.evil.test')).status).toBe(403)
+  await secure.close()
+})
+
+test('while the database is away a session is 503, never 401, and a token that was just used goes on', async () => {
+  const { email } = await newUser()
+  const [known, fresh] = [await login(email), await login(email)]
+  expect((await me(known.token)).status).toBe(200)
+  const { session } = testDatabase.database.prisma
+  const away = vi.spyOn(session, 'findUnique').mockRejectedValue(new Error('connect ECONNREFUSED'))
+  const sessionId = (token: string) => people.users.sessions.principalOf(token).catch((error) => error.code)
+  expect(await sessionId(known.token)).toHaveProperty('sessionId')
+  expect(await sessionId(fresh.token)).toBe('unavailable')
+  people.clock.advance(4_100)
+  expect(await sessionId(known.token)).toBe('unavailable')
+  away.mockRestore()
+  expect(await sessionId(known.token)).toHaveProperty('sessionId')
+})
+
+test('a first operator that could never sign in is refused at the start', async () => {
+  const { accounts } = people.users
+  await expect(accounts.ensureFirstOperator({ email: 'admin', password: PASSWORD })).rejects.toMatchObject({
+    code: 'invalid_value',
+  })
+  await expect(
+    accounts.ensureFirstOperator({ email: 'a@b.test', password: 'x'.repeat(129) }),
+  ).rejects.toMatchObject({ code: 'invalid_value' })
 })

@@ -5,6 +5,7 @@ import type { Logger } from '../platform/logger.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { createAuth } from './auth.ts'
 import { createPasswordQueue } from './password-queue.ts'
+import { hostOf } from './same-origin.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { findUser } from './store.ts'
 import { createWallets, type WalletLedger, type Wallets } from './wallets.ts'
@@ -14,6 +15,8 @@ export interface Users {
   sessions: Sessions
   wallets: Wallets
   mode: 'play' | 'live'
+  /** The host that browsers know, where it was configured. */
+  publicHost: string | undefined
 }
 
 export interface UsersDeps {
@@ -31,21 +34,24 @@ export interface UsersDeps {
 
 /** People: their accounts, their sessions, and what is in their wallets. */
 export function createUsers(deps: UsersDeps): Users {
-  const {
+  const { database, sessionSecret, publicUrl, clock, logger, audit, ledger, playMode } = deps
+  const mayEnter = async (id: string) => (await findUser(database.prisma, { id }))?.closedAt === null
+  const auth = createAuth({
     database,
     sessionSecret,
-    publicUrl = 'http://localhost:4000',
-    clock,
+    publicUrl: publicUrl ?? 'http://localhost:4000',
     logger,
-    audit,
-    ledger,
-    playMode,
-  } = deps
-  const mayEnter = async (id: string) => (await findUser(database.prisma, { id }))?.closedAt === null
-  const auth = createAuth({ database, sessionSecret, publicUrl, logger, mayEnter })
+    mayEnter,
+  })
   const passwordQueue = createPasswordQueue()
   const sessions = createSessions({ database, auth, audit, clock, sessionSecret, passwordQueue })
   const wallets = createWallets({ database, ledger, audit, playMode })
   const accounts = createAccounts({ database, auth, audit, clock, passwordQueue, wallets, sessions })
-  return { accounts, sessions, wallets, mode: playMode ? 'play' : 'live' }
+  return {
+    accounts,
+    sessions,
+    wallets,
+    mode: playMode ? 'play' : 'live',
+    publicHost: publicUrl === undefined ? undefined : hostOf(publicUrl),
+  }
 }

@@ -50,6 +50,8 @@ export interface GatewayProcess {
   stop(signal?: NodeJS.Signals): Promise<Exit>
   kill(): Promise<Exit>
   signal(signal: NodeJS.Signals): void
+  /** Waits until it has written this. */
+  said(text: string): Promise<void>
 }
 
 const children = new Set<ChildProcess>()
@@ -91,15 +93,20 @@ export async function startProcess(options: StartOptions = {}): Promise<GatewayP
     stop: (name = 'SIGTERM') => end(name),
     kill: () => end('SIGKILL'),
     signal,
+    said: (text) => untilSaid(child, output, text),
   }
 }
 
-/** Runs a gateway that is expected to refuse: resolves when it has ended. */
+/** Runs a gateway that is expected to end by itself, or by `interrupt`: a signal as soon as it has said something. */
 export async function runToExit(
-  options: StartOptions = {},
+  options: StartOptions & { interrupt?: { said: string; signal: NodeJS.Signals } } = {},
 ): Promise<Exit & { output: string; dataDir: string }> {
   const dataDir = options.dataDir ?? newDataDir(options.user)
-  const { exited, output } = launch({ ...options, dataDir })
+  const { child, exited, output } = launch({ ...options, dataDir })
+  if (options.interrupt) {
+    await untilSaid(child, output, options.interrupt.said)
+    process.kill(pidOf(child), options.interrupt.signal)
+  }
   const exit = await Promise.race([exited, delay(READY_MS, undefined, { ref: false })])
   return { ...(exit ?? tooLate('nothing', output())), output: output(), dataDir }
 }
@@ -211,6 +218,16 @@ function build(): void {
   )
   if (status !== 0) throw new Error(`the gateway could not be built:\n${stdout}${stderr}`)
   built = true
+}
+
+async function untilSaid(child: ChildProcess, output: () => string, text: string): Promise<void> {
+  const deadline = performance.now() + READY_MS
+  while (!output().includes(text)) {
+    if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
+      throw new Error(`the gateway never said '${text}', but:\n${output()}`)
+    }
+    await delay(POLL_MS)
+  }
 }
 
 async function untilReady({
