@@ -5,7 +5,7 @@
 
 import type { Tokenizer } from '../catalog/catalog.ts'
 import type { Exchange, ExchangeFailure, ExchangeHandler } from '../egress/exchange.ts'
-import { SseFramer } from '../http/sse-framer.ts'
+import { SseEventTooLarge, SseFramer } from '../http/sse-framer.ts'
 import { OutputCounter } from '../metering/output-counter.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import { type Headers, MalformedReply, type StreamReader, type WireFormat } from '../providers/provider.ts'
@@ -231,7 +231,7 @@ export class StreamRelay implements ExchangeHandler {
   }
 
   #failOnRead(error: unknown): void {
-    if (!(error instanceof MalformedReply)) throw error
+    if (!(error instanceof MalformedReply || error instanceof SseEventTooLarge)) throw error
     this.#fail({ class: 'malformed', message: error.message })
   }
 

@@ -346,7 +346,10 @@ test('a beginning of the answer loses the white space at its end, which the API 
 test('the call goes to the path of the vendor, as what the caller wants back', () => {
   const build = (stream: boolean) =>
     anthropicFormat.buildCall({
-      provider: { chatPath: '/messages', headers: { 'anthropic-version': '2023-06-01' } } as unknown as ProviderConfig,
+      provider: {
+        chatPath: '/messages',
+        headers: { 'anthropic-version': '2023-06-01' },
+      } as unknown as ProviderConfig,
       request: chatRequest.parse({ model: 'm', messages: [{ role: 'user', content: 'é' }], stream }),
       body: { bytes: Buffer.alloc(0), members: { spans: new Map(), open: 0, duplicate: undefined } },
       upstreamModel: 'claude-x',
@@ -355,7 +358,11 @@ test('the call goes to the path of the vendor, as what the caller wants back', (
   expect(build(true)).toMatchObject({
     method: 'POST',
     path: '/messages',
-    headers: { accept: 'text/event-stream', 'anthropic-version': '2023-06-01', 'content-type': 'application/json' },
+    headers: {
+      accept: 'text/event-stream',
+      'anthropic-version': '2023-06-01',
+      'content-type': 'application/json',
+    },
   })
   expect(build(false).headers.accept).toBe('application/json')
   expect(JSON.parse(build(false).body.toString())).toEqual({

@@ -78,6 +78,15 @@ test('required members that the vendor leaves out are filled in, and the rest st
   })
 })
 
+test('logprobs alone are missing: null stands there, as OpenAI requires', () => {
+  expect(read(withMessage({ role: 'assistant', content: 'a', refusal: null })).json.choices[0]).toEqual({
+    index: 0,
+    message: { role: 'assistant', content: 'a', refusal: null },
+    finish_reason: 'stop',
+    logprobs: null,
+  })
+})
+
 test('content is null beside tool calls, and empty lists of calls are gone', () => {
   const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }
   expect(read(withMessage({ content: '', tool_calls: [call] })).json.choices[0].message.content).toBeNull()

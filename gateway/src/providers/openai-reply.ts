@@ -18,7 +18,7 @@ export function readOpenAiReply(body: Buffer, identity: ReplyIdentity): ChatRepl
   const usage = readOpenAiUsage(reply.usage)
   const read = choices.map((choice, position) => readChoice(choice, position, identity))
 
-  const edits: Record<string, string | undefined> = Object.create(null)
+  const edits: Record<string, string | undefined> = {}
   edits.id = JSON.stringify(identity.id)
   edits.model = JSON.stringify(identity.model)
   if (reply.object !== 'chat.completion') edits.object = '"chat.completion"'

@@ -172,6 +172,11 @@ test('calls that the vendor numbers wrongly or not at all are told apart', () =>
     [0, undefined, undefined, '}'],
     [1, 'b', 'g', '{}'],
   ])
+  // Neither: each name is a call.
+  expect(seen(call(undefined, undefined, 'f', '{}'), call(undefined, undefined, 'f', '{}'))).toEqual([
+    [0, 'call_01k9zzzzzzzzzzzzzzzzzzzzzz_0_0', 'f', '{}'],
+    [1, 'call_01k9zzzzzzzzzzzzzzzzzzzzzz_0_1', 'f', '{}'],
+  ])
   // No ids at all: ours, the same for the same answer.
   expect(seen(call(undefined, 0, 'f', '{}'), call('', 1, 'g', '{}'))).toEqual([
     [0, 'call_01k9zzzzzzzzzzzzzzzzzzzzzz_0_0', 'f', '{}'],

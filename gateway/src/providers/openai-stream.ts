@@ -150,24 +150,22 @@ export class OpenAiStream implements StreamReader {
     return spliceChunk(data, hidesUsage ? { ...members, usage: 'null' } : members)
   }
 
-  /** Takes the beginning up to `id` and `model` from the first chunk, if nothing that varies stands in between. */
+  /** Takes the beginning up to `id` and `model` from the first chunk: in most dialects nothing that varies stands before. */
   #learn(data: string, chunk: JsonObject): void {
     this.#createdS = isUnixSeconds(chunk.created) ? chunk.created : this.#identity.createdS
     this.#vendorId = chunk.id
     this.#vendorModel = chunk.model
     const bytes = Buffer.from(data)
-    const { spans, duplicate } = scanMembers(bytes)
+    const { spans } = scanMembers(bytes)
     const id = spans.get('id')
     const model = spans.get('model')
-    if (!id || !model || duplicate !== undefined) return
+    if (!id || !model) return
     const end = Math.max(id.end, model.end)
-    if ((spans.get('choices')?.start ?? end) < end || (spans.get('usage')?.start ?? end) < end) return
     const theirs = bytes.subarray(0, end).toString()
     const beginning = Buffer.from(`${theirs}}`)
-    const edits: Record<string, string> = Object.create(null)
-    edits.id = this.#members.id
-    edits.model = this.#members.model
-    const ours = editMembers(beginning, scanMembers(beginning), edits).toString().slice(0, -1)
+    const { id: ourId, model: ourModel } = this.#members
+    const edited = editMembers(beginning, scanMembers(beginning), { id: ourId, model: ourModel })
+    const ours = edited.toString().slice(0, -1)
     this.#prefix = { theirs, ours }
   }
 

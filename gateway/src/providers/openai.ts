@@ -20,8 +20,7 @@ export const openAiFormat: WireFormat = {
 }
 
 function buildCall({ provider, request, body, upstreamModel, maxOutputTokens }: CallInput): UpstreamCall {
-  // Without a prototype: a caller's member named `constructor` must not find one of ours.
-  const edits: Record<string, string | undefined> = Object.create(null)
+  const edits: Record<string, string | undefined> = {}
   for (const member of GATEWAY_MEMBERS) edits[member] = undefined
   edits.model = JSON.stringify(upstreamModel)
   edits.max_tokens = undefined
@@ -46,9 +45,7 @@ function withUsage(bytes: Buffer, members: JsonMembers): string {
   const span = members.spans.get('stream_options')
   const own = span && bytes.subarray(span.start, span.end)
   if (own?.[0] !== OPEN_BRACE) return '{"include_usage":true}'
-  const edits: Record<string, string> = Object.create(null)
-  edits.include_usage = 'true'
-  return editMembers(own, scanMembers(own), edits).toString()
+  return editMembers(own, scanMembers(own), { include_usage: 'true' }).toString()
 }
 
 const OPEN_BRACE = 0x7b

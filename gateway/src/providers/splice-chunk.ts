@@ -68,17 +68,18 @@ function endOfValue(text: string, start: number): number {
   if (first === 0x7b || first === 0x5b) return endOfNested(text, start)
   let at = start
   // Numbers and words end where something else begins: `,`, `}` or white space.
-  for (;;) {
+  while (at < text.length) {
     const code = text.charCodeAt(at)
-    if (code === 0x2c || code === 0x7d || isSpace(code)) return at
+    if (code === 0x2c || code === 0x7d || isSpace(code)) break
     at += 1
   }
+  return at
 }
 
 function endOfNested(text: string, start: number): number {
   let depth = 0
   let at = start
-  for (;;) {
+  while (at < text.length) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) {
       at = endOfString(text, at)
@@ -91,15 +92,17 @@ function endOfNested(text: string, start: number): number {
     }
     at += 1
   }
+  throw new SyntaxError('an object or array without an end')
 }
 
 function endOfString(text: string, start: number): number {
   let at = start + 1
-  for (;;) {
+  while (at < text.length) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) return at + 1
     at += code === BACKSLASH ? 2 : 1
   }
+  throw new SyntaxError('a string without an end')
 }
 
 function isSpace(code: number): boolean {
