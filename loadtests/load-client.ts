@@ -74,6 +74,7 @@ export async function streamLoad(
       () =>
         new Promise<void>((resolve) => {
           pool.dispatch(request(target, body), {
+            onRequestStart: () => undefined,
             onResponseStart(_controller, status) {
               begun += 1
               if (begun === streams) onAllOpen?.()
@@ -110,6 +111,7 @@ function once(pool: Pool, target: Target, body: Buffer, result: LoadResult): Pro
   return new Promise((resolve) => {
     const startMs = performance.now()
     pool.dispatch(request(target, body), {
+      onRequestStart: () => undefined,
       onResponseStart(_controller, status) {
         if (status !== 200) result.errors += 1
       },

@@ -115,10 +115,14 @@ async function blame<Operation, Result>(
 ): Promise<void> {
   if (isTransient(error)) {
     options.onDoubt?.(batch.map(({ operation }) => operation))
-    const outage = new GatewayError('unavailable', 'The ledger cannot be reached at the moment. Retry in a few seconds.', {
-      cause: error,
-      retryAfterMs: 1_000,
-    })
+    const outage = new GatewayError(
+      'unavailable',
+      'The ledger cannot be reached at the moment. Retry in a few seconds.',
+      {
+        cause: error,
+        retryAfterMs: 1_000,
+      },
+    )
     for (const { reject } of batch) reject(outage)
     return
   }
@@ -126,7 +130,9 @@ async function blame<Operation, Result>(
   if (batch.length === 1 && first) {
     await options.onPoison(first.operation, error)
     first.reject(
-      new GatewayError('internal_error', 'This request could not be booked. Quote the request id to us.', { cause: error }),
+      new GatewayError('internal_error', 'This request could not be booked. Quote the request id to us.', {
+        cause: error,
+      }),
     )
     return
   }

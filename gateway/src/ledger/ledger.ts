@@ -6,7 +6,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { formatId, parseId, uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type AccountRef, accountKey } from './accounts.ts'
@@ -18,14 +17,19 @@ import type {
   BudgetPeriod,
   HoldOperation,
   HoldOutcome,
+  PlayCredit,
   Settled,
   SettleOperation,
   StatementLine,
   Violation,
 } from './operations.ts'
-import { type Journal, playCredit } from './postings.ts'
+import { creditPlayMoney, postJournal } from './post-journal.ts'
+import type { Journal } from './postings.ts'
+import { statementOf } from './read-statement.ts'
 import * as store from './store.ts'
-import { isTransient, retryTransient, sqlState } from './transient.ts'
+import { sqlState } from './transient.ts'
+
+export type { PlayCredit } from './operations.ts'
 
 export interface Ledger {
   /** The id of an account, opened on first use. */
@@ -60,13 +64,6 @@ export interface Ledger {
   close(): Promise<void>
 }
 
-export interface PlayCredit {
-  organisationId: string
-  amountNanos: bigint
-  reason: string
-  idempotencyKey: string
-}
-
 export interface LedgerDeps {
   pool: store.LedgerPool
   logger: Pick<Logger, 'warn' | 'error'>
@@ -83,7 +80,6 @@ const SETTLE_PATIENCE_MS = 60_000
 const REMEMBERED_ACCOUNTS = 100_000
 const RENEW_CHUNK = 500
 const EXPIRE_CHUNK = 500
-const STATEMENT_MAX = 200
 const MONTHS_AHEAD = 3
 const DAY_MS = 86_400_000
 
@@ -106,7 +102,9 @@ export function createLedger(deps: LedgerDeps): Ledger {
       if (state === 'settled') throw internal(`hold ${id} is settled and cannot be voided`)
     },
     async renew(ids) {
-      await Promise.all(chunked(ids, RENEW_CHUNK).map((chunk) => conclusions.add({ kind: 'renew', ids: chunk })))
+      await Promise.all(
+        chunked(ids, RENEW_CHUNK).map((chunk) => conclusions.add({ kind: 'renew', ids: chunk })),
+      )
     },
     post,
     creditPlayMoney: (credit) => creditPlayMoney(credit, post),
@@ -114,7 +112,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
       const none = { balanceNanos: 0n, availableNanos: 0n, heldNanos: 0n }
       return (await store.readBalance(pool, cashKey(organisationId))) ?? none
     },
-    statement: (organisationId, page) => statement(pool, organisationId, page),
+    statement: (organisationId, page) => statementOf(pool, organisationId, page),
     setBudget: (budgetId, budget) => store.setBudget(pool, budgetId, budget),
     budgetOf: (budgetId) => store.readBudget(pool, budgetId),
     releaseDeadNode: () => store.releaseDead(pool, deps),
@@ -169,7 +167,10 @@ async function park(
   payload: unknown,
   error: unknown,
 ): Promise<void> {
-  logger.error({ err: error, queue, operationId }, 'the ledger refused an operation; it is parked in dead_letter')
+  logger.error(
+    { err: error, queue, operationId },
+    'the ledger refused an operation; it is parked in dead_letter',
+  )
   const message = error instanceof Error ? error.message : String(error)
   await store
     .park(pool, { queue, operationId, payload, sqlState: sqlState(error), message })
@@ -205,99 +206,6 @@ function accountIds(pool: store.LedgerPool): Ledger['accountId'] {
     known.set(key, id)
     return id
   }
-}
-
-async function postJournal(
-  journal: Journal,
-  { pool, clock, logger }: LedgerDeps,
-  accountId: Ledger['accountId'],
-): Promise<{ journalId: string; fresh: boolean }> {
-  const entries = await Promise.all(
-    journal.entries.map(async ({ account, amountNanos }) => ({ account: await accountId(account), amountNanos })),
-  )
-  const posting = {
-    id: uuidv7(clock.nowMs()),
-    code: journal.code,
-    source: journal.source,
-    sourceId: journal.sourceId,
-    entries,
-    memo: journal.memo,
-    reversesId: journal.reversesId,
-    recoverDebt: journal.recoverDebt ?? false,
-  }
-  try {
-    return await retryTransient(() => store.post(pool, posting), {
-      clock,
-      patienceMs: HOLD_PATIENCE_MS,
-      onRetry: (error, attempt) => logger.warn({ err: error, attempt }, 'a journal is sent again'),
-    })
-  } catch (cause) {
-    throw postingError(cause)
-  }
-}
-
-function postingError(cause: unknown): unknown {
-  if (isTransient(cause)) {
-    return new GatewayError('unavailable', 'The ledger cannot be reached. Retry; nothing is booked twice.', {
-      cause,
-      retryAfterMs: 1_000,
-    })
-  }
-  const state = sqlState(cause)
-  if (state === 'BL001') {
-    return new GatewayError('idempotency_mismatch', 'This was booked before with another amount.', { cause })
-  }
-  if (state === '23514' && (cause as { constraint?: string }).constraint === 'account_floor') {
-    return new GatewayError('conflict', 'This would take a balance below zero, or below what is held.', { cause })
-  }
-  return cause
-}
-
-async function creditPlayMoney(
-  { organisationId, amountNanos, reason, idempotencyKey }: PlayCredit,
-  post: Ledger['post'],
-): Promise<'booked' | 'repeated' | 'mismatch'> {
-  const creditId = `${organisationId}:${idempotencyKey}`
-  try {
-    const { fresh } = await post(playCredit({ creditId, organisationId, amountNanos, memo: reason }))
-    return fresh ? 'booked' : 'repeated'
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'idempotency_mismatch') return 'mismatch'
-    throw error
-  }
-}
-
-async function statement(
-  pool: store.LedgerPool,
-  organisationId: string,
-  { limit, before }: { limit: number; before?: string },
-): Promise<StatementLine[]> {
-  const cursor = before === undefined ? undefined : (parseId('gen-', before) ?? parseId('jrn-', before))
-  if (before !== undefined && cursor === undefined) {
-    throw new GatewayError('invalid_value', `There is no statement line '${before}'. Send the id of a line.`, {
-      param: 'before',
-    })
-  }
-  const page = { key: cashKey(organisationId), limit: Math.min(limit, STATEMENT_MAX), before: cursor }
-  return (await store.readStatement(pool, page)).map(statementLine)
-}
-
-function statementLine(row: store.StatementRow): StatementLine {
-  return {
-    id: formatId(row.code === 'request_settled' ? 'gen-' : 'jrn-', row.id),
-    code: row.code,
-    description: row.memo ?? DESCRIPTIONS[row.code] ?? row.code.replaceAll('_', ' '),
-    amountNanos: row.change,
-    createdAt: row.created_at.toISOString(),
-    ...(row.model === null ? {} : { model: row.model }),
-    ...(row.key_id === null ? {} : { keyId: formatId('key-', row.key_id) }),
-  }
-}
-
-const DESCRIPTIONS: Record<string, string> = {
-  request_settled: 'Request',
-  play_credit: 'Play money',
-  reversal: 'Reversal',
 }
 
 /** Expires holds and, once a day, makes the months ahead. */

@@ -74,6 +74,14 @@ export interface StatementLine {
   keyId?: string
 }
 
+/** Play money an operator gives away, once per organisation and key. */
+export interface PlayCredit {
+  organisationId: string
+  amountNanos: bigint
+  reason: string
+  idempotencyKey: string
+}
+
 export interface Violation {
   invariant: string
   detail: string

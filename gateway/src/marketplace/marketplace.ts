@@ -126,7 +126,10 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
     onChange: refresh,
     onPoll: retryPauses,
   })
-  const listings = createListings({ ...deps, onChange: refresh })
+  // What is committed is done, whether or not it can be read back now: the poll catches up.
+  const catchUp = () =>
+    refresh().catch((error) => logger.warn({ err: error }, 'a changed listing is not on the market yet'))
+  const listings = createListings({ ...deps, onChange: catchUp })
   deps.metrics?.gauge('gateway_offers', 'Offers on the market: listings times models.', () =>
     countOffers(snapshot),
   )

@@ -4,7 +4,15 @@ import { GatewayError } from '../platform/errors.ts'
 import { type PriceRule, priceOf, priceRule } from './price-rule.ts'
 
 const list = {
-  base: { uncachedInput: 150_000n, cacheRead: 75_000n, cacheWrite5m: 150_000n, cacheWrite1h: 150_000n, audioInput: 150_000n, output: 600_000n, audioOutput: 600_000n },
+  base: {
+    uncachedInput: 150_000n,
+    cacheRead: 75_000n,
+    cacheWrite5m: 150_000n,
+    cacheWrite1h: 150_000n,
+    audioInput: 150_000n,
+    output: 600_000n,
+    audioOutput: 600_000n,
+  },
   tiers: [],
 }
 
@@ -22,10 +30,22 @@ test('a multiplier of an unknown list price is refused: nothing is ever free by 
 })
 
 test('fixed prices need no list price, and classes left out cost what they replace', () => {
-  const rule: PriceRule = { kind: 'fixed', perMTok: { input: '0.15', output: '0.6', cacheRead: '0.0375', cacheWrite: '0.2' }, perRequest: '0.001' }
+  const rule: PriceRule = {
+    kind: 'fixed',
+    perMTok: { input: '0.15', output: '0.6', cacheRead: '0.0375', cacheWrite: '0.2' },
+    perRequest: '0.001',
+  }
   expect(priceOf(rule, undefined, 0n)).toEqual({
     table: {
-      base: { uncachedInput: 150_000n, cacheRead: 37_500n, cacheWrite5m: 200_000n, cacheWrite1h: 200_000n, audioInput: 150_000n, output: 600_000n, audioOutput: 600_000n },
+      base: {
+        uncachedInput: 150_000n,
+        cacheRead: 37_500n,
+        cacheWrite5m: 200_000n,
+        cacheWrite1h: 200_000n,
+        audioInput: 150_000n,
+        output: 600_000n,
+        audioOutput: 600_000n,
+      },
       tiers: [],
     },
     nanosPerRequest: 1_000_000n,
@@ -52,7 +72,10 @@ test.each([
   ['a typing error of three zeros', { kind: 'fixed', perMTok: { input: '15000', output: '1' } }],
   ['no output price', { kind: 'fixed', perMTok: { input: '1' } }],
   ['an unknown class', { kind: 'fixed', perMTok: { input: '1', output: '1', images: '1' } }],
-  ['a request price too fine', { kind: 'fixed', perMTok: { input: '1', output: '1' }, perRequest: '0.0000000001' }],
+  [
+    'a request price too fine',
+    { kind: 'fixed', perMTok: { input: '1', output: '1' }, perRequest: '0.0000000001' },
+  ],
   ['a multiplier below 5 %', { kind: 'multiplier', ppm: 49_999 }],
   ['a multiplier above ten', { kind: 'multiplier', ppm: 10_000_001 }],
   ['a broken multiplier', { kind: 'multiplier', ppm: 1_000_000.5 }],

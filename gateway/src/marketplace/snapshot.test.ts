@@ -38,7 +38,9 @@ const input: SnapshotInput = {
 }
 
 test('a listing of two models is two offers, with its limits and what its credential is bound to', () => {
-  const listing = row('l', { models: [...row('l').models, { model: 'test/other', upstreamModel: 'n', price: fixed }] })
+  const listing = row('l', {
+    models: [...row('l').models, { model: 'test/other', upstreamModel: 'n', price: fixed }],
+  })
   const { offersByModel, models: named, faults } = buildSnapshot([listing], input)
   expect(faults).toEqual([])
   expect([...named]).toEqual(['test/model', 'test/other'])
@@ -65,7 +67,9 @@ test('a row that makes no sense costs its own offers and nobody elses', () => {
           { model: 'test/model', upstreamModel: 'm', price: fixed },
         ],
       }),
-      row('unpriced', { models: [{ model: 'test/model', upstreamModel: 'm', price: { kind: 'multiplier', ppm: 1_000_000 } }] }),
+      row('unpriced', {
+        models: [{ model: 'test/model', upstreamModel: 'm', price: { kind: 'multiplier', ppm: 1_000_000 } }],
+      }),
       row('garbage', { models: [{ model: 'test/model', upstreamModel: 'm', price: 'free!' }] }),
       row('sound'),
     ],
@@ -81,6 +85,9 @@ test('demo listings exist in play only, hidden ones nowhere', () => {
     buildSnapshot(rows, { ...input, hiddenListings: new Set(['hidden']), ...change })
       .offersByModel.get('test/model')
       ?.map(({ listingId, playOnly }) => [listingId, playOnly])
-  expect(listed({})).toEqual([['demo', true], ['sound', false]])
+  expect(listed({})).toEqual([
+    ['demo', true],
+    ['sound', false],
+  ])
   expect(listed({ mode: 'live' })).toEqual([['sound', false]])
 })

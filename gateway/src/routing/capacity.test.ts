@@ -96,17 +96,17 @@ test('tokens set aside come back when the upstream has not worked, and stay when
 
 test('headroom is the scarcest of what a listing has left', () => {
   const offer = { listingId: 'l', requestsPerMinute: 10, tokensPerMinute: 1_000, concurrency: 4 }
-  expect(capacity.headroom(offer, { tokens: 10 })).toBe(1)
+  expect(capacity.roomAt(offer, { tokens: 10 }, nowMs)).toBe(1)
   capacity.take(offer, { tokens: 600 })
-  expect(capacity.headroom(offer, { tokens: 10 })).toBeCloseTo(0.4)
-  expect(capacity.headroom(offer, { tokens: 401 })).toBe(0)
-  expect(capacity.headroom({ listingId: 'other' }, { tokens: 1e9 })).toBe(1)
+  expect(capacity.roomAt(offer, { tokens: 10 }, nowMs)).toBeCloseTo(0.4)
+  expect(capacity.roomAt(offer, { tokens: 401 }, nowMs)).toBe(-60_000)
+  expect(capacity.roomAt({ listingId: 'other' }, { tokens: 1e9 }, nowMs)).toBe(1)
 })
 
 test('a request larger than a listing ever takes is told so, before and after the listing was used', () => {
   const offer = { listingId: 'l', tokensPerMinute: 100 }
   expect(capacity.nextFreeMs(offer, { tokens: 101 })).toBe(Number.POSITIVE_INFINITY)
-  expect(capacity.headroom(offer, { tokens: 101 })).toBe(0)
+  expect(capacity.roomAt(offer, { tokens: 101 }, nowMs)).toBe(Number.NEGATIVE_INFINITY)
   capacity.take(offer, { tokens: 1 })
   expect(capacity.nextFreeMs(offer, { tokens: 101 })).toBe(Number.POSITIVE_INFINITY)
 })

@@ -48,8 +48,11 @@ export interface CapacityView {
 export interface Capacity {
   /** `undefined` when it does not fit now. */
   take(offer: CapacityOf, load: Load): Lease | undefined
-  /** What is left for a request of `load`, 0 (does not fit) to 1 (idle). */
-  headroom(offer: CapacityOf, load: Load): number
+  /**
+   * What is left for a request of `load` at `nowMs` (monotonic), above 0 to 1 (idle); if it does not fit, minus the
+   * milliseconds until it can. One number, because it is asked for every offer of every request.
+   */
+  roomAt(offer: CapacityOf, load: Load, nowMs: number): number
   /** How long until `load` can fit: 0 now, `Infinity` never. */
   nextFreeMs(offer: CapacityOf, load: Load): number
   /** What the listings that have been used carry, at most `limit` of them. */
@@ -90,14 +93,16 @@ export function createCapacity({ clock, maxTracked = MAX_TRACKED_LISTINGS }: Cap
 
   return {
     take,
-    headroom(offer, load) {
+    roomAt(offer, load, nowMs) {
       const use = uses.get(offer.listingId)
-      return use ? headroomOf(use, offer, load, clock.monotonicMs()) : headroomUnused(offer, load)
+      if (!use) return fitsUnused(offer, load) ? 1 : Number.NEGATIVE_INFINITY
+      const wait = waitMs(use, offer, load, nowMs)
+      return wait > 0 ? -wait : Math.max(Number.MIN_VALUE, headroomOf(use, offer, load, nowMs))
     },
     nextFreeMs(offer, load) {
       const use = uses.get(offer.listingId)
       if (use) return waitMs(use, offer, load, clock.monotonicMs())
-      return headroomUnused(offer, load) > 0 ? 0 : Number.POSITIVE_INFINITY
+      return fitsUnused(offer, load) ? 0 : Number.POSITIVE_INFINITY
     },
     state(limit) {
       const nowMs = clock.monotonicMs()
@@ -155,7 +160,6 @@ function waitMs(use: Use, offer: CapacityOf, { tokens, share = 1 }: Load, nowMs:
 }
 
 function headroomOf(use: Use, offer: CapacityOf, load: Load, nowMs: number): number {
-  if (waitMs(use, offer, load, nowMs) > 0) return 0
   const { requestsPerMinute, tokensPerMinute } = offer
   const capacity = places(offer, load.share ?? 1)
   let least = capacity === Number.POSITIVE_INFINITY ? 1 : (capacity - use.running) / capacity
@@ -165,14 +169,12 @@ function headroomOf(use: Use, offer: CapacityOf, load: Load, nowMs: number): num
   return least
 }
 
-/** A listing that has served nothing lately: it is idle, unless the request is larger than it ever takes. */
-function headroomUnused(
+/** A listing that has served nothing lately is idle; only a request larger than it ever takes does not fit. */
+function fitsUnused(
   { requestsPerMinute, tokensPerMinute, concurrency }: CapacityOf,
   { tokens }: Load,
-): number {
-  const fits =
-    (requestsPerMinute ?? 1) >= 1 && (tokensPerMinute ?? tokens) >= tokens && (concurrency ?? 1) >= 1
-  return fits ? 1 : 0
+): boolean {
+  return (requestsPerMinute ?? 1) >= 1 && (tokensPerMinute ?? tokens) >= tokens && (concurrency ?? 1) >= 1
 }
 
 function isIdle(use: Use, nowMs: number): boolean {

@@ -109,7 +109,7 @@ function surveyOffers(deps: PlanDeps, offers: readonly Offer[], request: PlanReq
     survey.excluded[reason] = (survey.excluded[reason] ?? 0) + 1
     waitUntil(untilMs)
   }
-  const load = { tokens: tokensOf(request) }
+  const load = { tokens: tokensOf(request), share: 1 }
   for (let index = 0; index < offers.length; index += 1) {
     const offer = offers[index] as Offer
     const exclusion = exclusionOf(offer)
@@ -128,17 +128,16 @@ function surveyOffers(deps: PlanDeps, offers: readonly Offer[], request: PlanReq
     }
     survey.enabled += 1
     const standing = breakers.standing(offer.id)
-    const share = standing.state === 'closed' ? standing.share : 0
     if (standing.state === 'closed') survey.closed += 1
-    const waitMs = capacity.nextFreeMs(offer, { ...load, share: share || 1 })
-    if (waitMs > 0) {
-      exclude('full', nowMs + waitMs)
+    load.share = standing.state === 'closed' ? standing.share : 1
+    const room = capacity.roomAt(offer, load, nowMs)
+    if (room <= 0) {
+      exclude('full', nowMs - room)
       continue
     }
-    const priceWeight = weights[index] as number
-    const headroom = capacity.headroom(offer, { ...load, share: share || 1 })
-    if (standing.state === 'closed') survey.usable.push({ offer, priceWeight, headroom, health: share })
-    else if (standing.probeAtMs <= nowMs) survey.probes.push({ offer, priceWeight, headroom, health: 1 })
+    const candidate = { offer, priceWeight: weights[index] as number, headroom: room, health: load.share }
+    if (standing.state === 'closed') survey.usable.push(candidate)
+    else if (standing.probeAtMs <= nowMs) survey.probes.push(candidate)
     else if (standing.forcedProbeAtMs > nowMs) exclude('breaker_open', standing.probeAtMs)
     else {
       survey.ejected.push({ offer, untilMs: standing.untilMs })
@@ -149,23 +148,21 @@ function surveyOffers(deps: PlanDeps, offers: readonly Offer[], request: PlanReq
 }
 
 /**
- * Probes take part in the draw only with cover: another usable offer behind them, so that the buyer is not the guinea
- * pig. Without any usable offer a probe is better than a refusal, and in panic so is an ejected one.
+ * Probes take part in the draw, with the other offers behind them as cover, so that the buyer is not the guinea pig; a
+ * request that allows no fallback has no cover and gets none while anything else is usable. In panic the ejected offers
+ * come last, the one whose ejection ends first before the others: better than a refusal.
  */
 function order(survey: Survey, request: PlanRequest, panic: boolean): Offer[] {
-  const ranking = {
+  const { usable, probes, ejected } = survey
+  const uncovered = request.policy.allowFallbacks === false && usable.length > 0
+  const ranked = rank(uncovered ? usable : [...usable, ...probes], {
     sort: request.policy.sort ?? 'balanced',
     seed: request.requestId,
     inputTokens: request.inputTokens,
     outputTokens: request.maxOutputTokens,
-  }
-  const covered = survey.usable.length > 0 && request.policy.allowFallbacks !== false
-  const first = rank(covered ? [...survey.usable, ...survey.probes] : survey.usable, ranking)
-  const uncovered = covered ? [] : rank(survey.probes, ranking)
-  const ejected = panic
-    ? [...survey.ejected].sort((a, b) => a.untilMs - b.untilMs).map(({ offer }) => offer)
-    : []
-  return [...first, ...uncovered, ...ejected]
+  })
+  if (!panic) return ranked
+  return [...ranked, ...ejected.sort((a, b) => a.untilMs - b.untilMs).map(({ offer }) => offer)]
 }
 
 function tokensOf({ inputTokens, maxOutputTokens }: PlanRequest): number {

@@ -142,11 +142,7 @@ test('a rejected key disables its listing at once and for good; a spent quota an
 
 test('an upstream that is silent is a 504, and one that breaks a 502, whatever else refused', async () => {
   const { market, a, b } = three()
-  const silent = await serve(
-    market,
-    { a: failing('timeout'), b: failing('rate_limited') },
-    planOf(a, b),
-  )
+  const silent = await serve(market, { a: failing('timeout'), b: failing('rate_limited') }, planOf(a, b))
   expect(silent.error?.code).toBe('upstream_timeout')
   const other = three()
   const broken = await serve(other.market, { a: failing('network') }, planOf(other.a))
@@ -317,7 +313,7 @@ test('in a total outage the upstreams get at most a fifth more attempts than the
   const offers = Array.from({ length: 50 }, (_, index) => makeOffer(`l${index}`))
   const market = makeMarket(offers)
   let attempts = 0
-  for (let request = 0; request < 2_000; request += 1) {
+  for (let request = 0; request < 1_000; request += 1) {
     await market.router
       .serve({ ...market.plan({ requestId: `${request}` }), panic: true }, async () => {
         attempts += 1
@@ -326,7 +322,7 @@ test('in a total outage the upstreams get at most a fifth more attempts than the
       .catch(() => undefined)
     market.wait(20)
   }
-  expect(attempts / 2_000).toBeLessThanOrEqual(1.2)
+  expect(attempts / 1_000).toBeLessThanOrEqual(1.2)
 })
 
 test('health pages see what is broken, busy and resting, within their bound', async () => {

@@ -7,6 +7,7 @@ import type { Offer } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import type { Breakers, BreakerView } from './breakers.ts'
 import type { Capacity, CapacityView, Lease } from './capacity.ts'
@@ -30,6 +31,7 @@ const SECOND_RETRY_MIN_MS = 50
 const SECOND_RETRY_MAX_MS = 250
 
 const STATE_LIMIT = 200
+const GAUGE_LIMIT = 100_000
 
 export interface RouterDeps {
   marketplace: Market
@@ -39,6 +41,7 @@ export interface RouterDeps {
   /** 0 ≤ random() < 1, for delays; the choice of an offer is seeded by the request instead. */
   random: () => number
   logger: Logger
+  metrics?: Pick<Metrics, 'gauge'>
   sleep?: (ms: number) => Promise<unknown>
 }
 
@@ -128,6 +131,16 @@ export function createRouter(deps: RouterDeps): Router {
       if (!handedOver) flight.leave()
     }
   }
+
+  const running = () => capacity.state(GAUGE_LIMIT).reduce((sum, listing) => sum + listing.running, 0)
+  const open = () => breakers.state(GAUGE_LIMIT).filter(({ state }) => state !== 'closed').length
+  deps.metrics?.gauge('gateway_attempts_running', 'Attempts that hold capacity of a listing.', running)
+  deps.metrics?.gauge('gateway_breakers_open', 'Offers whose breaker is open or half-open.', open)
+  deps.metrics?.gauge(
+    'gateway_offers_resting',
+    'Offers and listings left alone after a 429, a spent quota or a refused key.',
+    () => rests.state(GAUGE_LIMIT).length,
+  )
 
   return {
     plan: (request) =>

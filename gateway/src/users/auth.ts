@@ -5,6 +5,7 @@ import { GatewayError } from '../platform/errors.ts'
 import { uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import { PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS } from './schema.ts'
+import { createStorageGuard } from './without-async-hooks.ts'
 
 /** A session ends when nobody used it for 12 hours … */
 const SESSION_IDLE_S = 12 * 3600
@@ -65,6 +66,8 @@ export function createAuth({
     logger: { log: (level, message) => logger.debug({ level }, `better-auth: ${message}`) },
   })
 
+  const guarded = createStorageGuard()
+
   async function signedIn(token: string, cookies: string[]): Promise<SignedIn> {
     const found = await (await auth.$context).internalAdapter.findSession(token)
     if (!found) throw refused()
@@ -76,8 +79,10 @@ export function createAuth({
     async signIn(credentials, visitor) {
       try {
         const headers = headersOf(visitor)
-        const answer = await auth.api.signInEmail({ body: credentials, headers, returnHeaders: true })
-        return await signedIn(answer.response.token, answer.headers.getSetCookie())
+        return await guarded(async () => {
+          const answer = await auth.api.signInEmail({ body: credentials, headers, returnHeaders: true })
+          return signedIn(answer.response.token, answer.headers.getSetCookie())
+        })
       } catch (cause) {
         throw translate(cause)
       }
@@ -86,7 +91,9 @@ export function createAuth({
       const headers = headersOf(visitor)
       headers.set('cookie', cookie)
       try {
-        const { response, headers: set } = await auth.api.getSession({ headers, returnHeaders: true })
+        const { response, headers: set } = await guarded(() =>
+          auth.api.getSession({ headers, returnHeaders: true }),
+        )
         if (!response) return undefined
         const { userId, id, createdAt } = response.session
         return { userId, sessionId: id, createdAt, cookies: set.getSetCookie() }

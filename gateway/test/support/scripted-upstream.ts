@@ -24,6 +24,8 @@ export interface Wire {
   /** Opens an SSE answer. */
   stream(headers?: Record<string, string>): Promise<void>
   event(data: unknown): Promise<void>
+  /** Writes parts of a chunked body as they are, each in a frame of its own, so that readers get them cut like this. */
+  body(...parts: readonly (string | Buffer)[]): Promise<void>
   /** Ends an SSE answer properly. */
   endStream(): Promise<void>
   reset(): void
@@ -124,8 +126,8 @@ function wireOf(socket: Socket, visit: UpstreamVisit): Wire {
       if (socket.destroyed) resolve()
       else socket.write(bytes, () => resolve())
     })
-  const frame = (text: string) =>
-    raw(chunked ? `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n` : text)
+  const body = (...parts: readonly (string | Buffer)[]) =>
+    raw(Buffer.concat(parts.flatMap((part) => (chunked ? inFrame(Buffer.from(part)) : Buffer.from(part)))))
   return {
     visit,
     raw,
@@ -145,7 +147,8 @@ function wireOf(socket: Socket, visit: UpstreamVisit): Wire {
         head(200, { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked', ...headers }),
       )
     },
-    event: (data) => frame(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`),
+    event: (data) => body(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`),
+    body,
     async endStream() {
       await raw('0\r\n\r\n')
       chunked = false
@@ -154,6 +157,10 @@ function wireOf(socket: Socket, visit: UpstreamVisit): Wire {
     close: () => void socket.destroy(),
     gone: () => socket.destroyed,
   }
+}
+
+function inFrame(part: Buffer): Buffer[] {
+  return [Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from('\r\n')]
 }
 
 function head(status: number, headers: Record<string, string>): string {

@@ -194,7 +194,8 @@ CREATE TABLE ledger.dead_letter (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   queue text NOT NULL,
   operation_id text NOT NULL,
-  payload jsonb NOT NULL,
+  -- Not jsonb, which refuses zero characters, and those may be what is wrong.
+  payload json NOT NULL,
   sqlstate text,
   message text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -984,7 +985,7 @@ CREATE FUNCTION ledger.park(p_queue text, p_operation_id text, p_payload json, p
   SET search_path = pg_catalog, ledger, pg_temp
 AS $$
   INSERT INTO dead_letter (queue, operation_id, payload, sqlstate, message)
-  VALUES (p_queue, p_operation_id, p_payload::jsonb, p_sqlstate, p_message)
+  VALUES (p_queue, p_operation_id, p_payload, p_sqlstate, p_message)
 $$;
 
 -- Checks ---------------------------------------------------------------------------------------------------------------
@@ -1047,23 +1048,23 @@ BEGIN
     OR (j.id IS NOT NULL) <> (h.state = 'settled' AND h.settled_amount > 0);
 
   RETURN QUERY
-  SELECT 'I7 the buyer pays what seller and platform get', format('request %s', r.id)
-  FROM (
-    SELECT j.id, u.id AS record, u.cost_nanos, u.seller_nanos, u.fee_nanos, u.shortfall_nanos, h.payer, h.seller_account
-    FROM journal j LEFT JOIN usage_record u ON u.id = j.id LEFT JOIN hold h ON h.id = j.id
-    WHERE j.code = 'request_settled'
-  ) r
-  LEFT JOIN LATERAL (
-    SELECT
-      coalesce(sum(e.amount) FILTER (WHERE e.account_id = r.payer), 0) AS paid,
+  SELECT 'I7 the buyer pays what seller and platform get', format('request %s', j.id)
+  FROM journal j
+  LEFT JOIN usage_record u ON u.id = j.id
+  LEFT JOIN (
+    SELECT e.journal_id,
+      coalesce(sum(e.amount) FILTER (WHERE e.account_id = h.payer), 0) AS paid,
       coalesce(sum(e.amount) FILTER (WHERE a.code = 'receivable_buyer'), 0) AS owed,
-      coalesce(-sum(e.amount) FILTER (WHERE e.account_id = r.seller_account), 0) AS earned,
+      coalesce(-sum(e.amount) FILTER (WHERE e.account_id = h.seller_account), 0) AS earned,
       coalesce(-sum(e.amount) FILTER (WHERE a.code = 'platform_fee'), 0) AS fee
-    FROM entry e JOIN account a ON a.id = e.account_id WHERE e.journal_id = r.id
-  ) e ON true
-  WHERE r.record IS NULL OR r.cost_nanos <> r.seller_nanos + r.fee_nanos
+    FROM entry e JOIN account a ON a.id = e.account_id JOIN hold h ON h.id = e.journal_id
+    GROUP BY e.journal_id
+  ) e ON e.journal_id = j.id
+  WHERE j.code = 'request_settled' AND (
+    u.id IS NULL OR u.cost_nanos <> u.seller_nanos + u.fee_nanos
     OR (e.paid + e.owed, e.owed, e.earned, e.fee) IS DISTINCT FROM
-      (r.cost_nanos::numeric, r.shortfall_nanos::numeric, r.seller_nanos::numeric, r.fee_nanos::numeric);
+      (u.cost_nanos::numeric, u.shortfall_nanos::numeric, u.seller_nanos::numeric, u.fee_nanos::numeric)
+  );
 
   RETURN QUERY
   SELECT 'I8 a source posts once', format('journal %s of %s:%s', coalesce(j.id, s.journal_id), coalesce(j.source, s.source), coalesce(j.source_id, s.source_id))
