@@ -200,7 +200,14 @@ function checkImport(file, imported, rules) {
   }
   const [from, to] = [floorOf(here, rules), floorOf(there, rules)]
   if (to > from) found.push(`imports upwards: ${here ?? file.name} may not know ${there ?? target}`)
-  if (rules.apart?.includes(here) && here === there && file.name.split('/')[1] !== target.split('/')[1]) {
+  // What a neighbour asks the server is one cache for all; its pages and parts are its own.
+  const isShared = rules.shared?.some((kind) => isKind(kind, target))
+  if (
+    !isShared &&
+    rules.apart?.includes(here) &&
+    here === there &&
+    file.name.split('/')[1] !== target.split('/')[1]
+  ) {
     found.push(`reaches into its neighbour ${target}`)
   }
   if (isKind('store', target) && here !== there) found.push(`${target} is private to ${there}/`)
