@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { GatewayError } from '../platform/errors.ts'
 import { type IdPrefix, parseId } from '../platform/ids.ts'
 
-export const PAGE_MAX = 100
+const PAGE_MAX = 100
 
 /** The query of every list: `limit` (1 to 100) and the `nextCursor` of the page before. */
 export const pageQuery = z.strictObject({

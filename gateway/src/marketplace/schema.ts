@@ -10,8 +10,7 @@ const MAX_MODELS = 1_000
 export const grounds = ['own_endpoint', 'authorised_reseller', 'own_organisation', 'demo'] as const
 export type Ground = (typeof grounds)[number]
 
-export const listingStates = ['active', 'paused', 'suspended', 'disabled', 'quarantined'] as const
-export type ListingState = (typeof listingStates)[number]
+const listingStates = ['active', 'paused', 'suspended', 'disabled', 'quarantined'] as const
 
 const upstreamName = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters')
 

@@ -8,7 +8,6 @@ import { PrismaClient } from '../generated/prisma/client.ts'
 import type { Logger } from './logger.ts'
 
 export type Pool = pg.Pool
-export type PoolClient = pg.PoolClient
 export type DatabaseClient = pg.Client
 
 export interface Database {
@@ -153,7 +152,10 @@ function openPool({
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
   })
-  pool.on('error', (error) => logger.warn({ err: error, pool: name }, 'an idle database connection was lost'))
+  pool.on('error', (error) => {
+    // While the pool closes, a server that is quicker in closing loses us nothing.
+    if (!pool.ending) logger.warn({ err: error, pool: name }, 'an idle database connection was lost')
+  })
   // A connection that is checked out has no listener of the pool's, and an error without listener ends the process.
   pool.on('connect', (client) => {
     client.on('error', () => {})

@@ -3,7 +3,7 @@ import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 
 /** What is revoked must stop within 5 s everywhere: nothing older than 4 s is served, which leaves 1 s for the read. */
-export const FRESH_MS = 4_000
+const FRESH_MS = 4_000
 // From 3 s on, one read in the background replaces the entry, so that a busy caller never waits.
 const REFRESH_AHEAD_MS = 3_000
 const REFRESH_RETRY_MS = 250

@@ -16,7 +16,7 @@ export const displayName = (maxCharacters = 100) =>
     .refine((text) => !UNPRINTABLE.test(text), 'must not contain control characters')
 
 /** Lower case: one person, one account, however they type their address. */
-export const emailAddress = z.string().trim().toLowerCase().max(254).pipe(z.email())
+const emailAddress = z.string().trim().toLowerCase().max(254).pipe(z.email())
 
 /** For a login anything goes that is text: an answer about its form would tell nothing useful. */
 const givenPassword = z.string().min(1).max(128)

@@ -6,7 +6,7 @@ import { uuidv7 } from '../platform/ids.ts'
 export type Transaction = Prisma.TransactionClient
 
 /** There is one platform organisation, so its id is known: two nodes that start at once cannot make two. */
-export const PLATFORM_ORGANISATION_ID = '00000000-0000-7000-8000-000000000001'
+const PLATFORM_ORGANISATION_ID = '00000000-0000-7000-8000-000000000001'
 /** How often PostgreSQL tells all nodes that keys changed, see keys/verify.ts. The payload is a key's or an organisation's id. */
 const KEY_CHANNEL = 'gateway_key'
 const SESSIONS_PER_USER_MAX = 50

@@ -1,6 +1,6 @@
-import { Button, Group, NativeSelect, SimpleGrid, Stack, TextInput } from '@mantine/core'
+import { NativeSelect, SimpleGrid, Stack, TextInput } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { ErrorPanel } from '../../components/error-panel.tsx'
+import { FormActions } from '../../components/form-actions.tsx'
 import { parseUsdInput } from '../../lib/money.ts'
 import type { NewKey } from './queries.ts'
 
@@ -83,15 +83,7 @@ export function CreateKeyForm({ busy, error, onSubmit, onCancel }: CreateKeyForm
             {...form.getInputProps('budgetPeriod')}
           />
         </SimpleGrid>
-        {error ? <ErrorPanel error={error} /> : null}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Create key
-          </Button>
-        </Group>
+        <FormActions act="Create key" busy={busy} error={error} onCancel={onCancel} />
       </Stack>
     </form>
   )

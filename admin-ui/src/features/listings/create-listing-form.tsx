@@ -1,8 +1,6 @@
 import {
   Autocomplete,
-  Button,
   Checkbox,
-  Group,
   NativeSelect,
   PasswordInput,
   SimpleGrid,
@@ -11,7 +9,7 @@ import {
   TextInput,
 } from '@mantine/core'
 import { useForm } from '@mantine/form'
-import { ErrorPanel } from '../../components/error-panel.tsx'
+import { FormActions } from '../../components/form-actions.tsx'
 import { parseMultiplier } from '../../lib/multiplier.ts'
 import { useModels } from '../market/queries.ts'
 import { emptyListing, grounds, knownProviders, newListingOf, validateListing } from './listing-values.ts'
@@ -88,15 +86,7 @@ export function CreateListingForm({ busy, error, onSubmit, onCancel }: CreateLis
           label="I attest that the provider's terms allow this listing on this ground."
           {...form.getInputProps('attested', { type: 'checkbox' })}
         />
-        {error ? <ErrorPanel error={error} /> : null}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Create listing
-          </Button>
-        </Group>
+        <FormActions act="Create listing" busy={busy} error={error} onCancel={onCancel} />
       </Stack>
     </form>
   )

@@ -35,15 +35,7 @@ export function SignInPage() {
   return (
     <Center component="main" mih="100vh" p="md">
       <Stack w="100%" maw={400} gap="lg">
-        <Group justify="space-between">
-          <Group gap={10}>
-            <Logo size={34} />
-            <Text fw={700} fz={20}>
-              Bourse
-            </Text>
-          </Group>
-          <ThemeSwitch />
-        </Group>
+        <Heading />
         <Card padding="xl">
           <form noValidate onSubmit={form.onSubmit((values) => signIn.mutate(values))}>
             <Stack>
@@ -80,5 +72,19 @@ export function SignInPage() {
         </Text>
       </Stack>
     </Center>
+  )
+}
+
+function Heading() {
+  return (
+    <Group justify="space-between">
+      <Group gap={10}>
+        <Logo size={34} />
+        <Text fw={700} fz={20}>
+          Bourse
+        </Text>
+      </Group>
+      <ThemeSwitch />
+    </Group>
   )
 }

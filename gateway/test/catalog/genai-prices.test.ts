@@ -1,9 +1,9 @@
 import { calcPrice, findProvider } from '@pydantic/genai-prices'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { inputTokens, outputTokens, type Usage } from '../providers/usage.ts'
-import { type PriceTable, tokenClasses } from './price.ts'
-import { picosFromUsdPerMTok, pricesAt, readGenaiPrices } from './read-genai-prices.ts'
+import { type PriceTable, tokenClasses } from '../../src/catalog/price.ts'
+import { picosFromUsdPerMTok, pricesAt, readGenaiPrices } from '../../src/catalog/read-genai-prices.ts'
+import { inputTokens, outputTokens, type Usage } from '../../src/providers/usage.ts'
 
 const NOW = Date.parse('2026-09-15T12:00:00Z')
 const providers = [
