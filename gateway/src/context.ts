@@ -11,7 +11,7 @@ import { createChatParser } from './inference/chat-parser.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import { createKeys } from './keys/keys.ts'
 import { createKeyVerifier } from './keys/verify.ts'
-import { createLedger } from './ledger/ledger.ts'
+import { createLedger, type Ledger } from './ledger/ledger.ts'
 import { createLimits } from './limits/admit.ts'
 import { createMarketplace } from './marketplace/marketplace.ts'
 import { warmTokenizer } from './metering/tokenizers.ts'
@@ -30,8 +30,9 @@ import type { Providers } from './providers/registry.ts'
 import { createBreakers } from './routing/breakers.ts'
 import { createCapacity } from './routing/capacity.ts'
 import { createRouter } from './routing/router.ts'
-import { createSettlement } from './settlement/settlement.ts'
+import { createSettlement, type Settlement } from './settlement/settlement.ts'
 import { createUsers } from './users/users.ts'
+import type { WalletLedger } from './users/wallets.ts'
 
 // Sources and built files stand at the same depth, so the same path leads to both.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -71,9 +72,28 @@ export async function createContext(options: ContextOptions) {
   }
 }
 
-async function build(
+type Closers = (() => Promise<unknown> | unknown)[]
+
+async function build(options: ContextOptions, closers: Closers) {
+  const ground = await openGround(options, closers)
+  const books = openBooks(ground, closers)
+  const people = openPeople(ground, books, closers)
+  const market = await openMarket(ground, books, closers)
+  const inference = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
+  const { ledger, settlement } = books
+  ground.metrics.gauge('gateway_open_holds', 'Holds of running requests that this process renews.', () =>
+    settlement.liveHolds(),
+  )
+  closers.push(startJanitors({ ...ground, ...books, ...market }))
+  const released = await ledger.releaseDeadNode()
+  if (released > 0) ground.logger.warn({ released }, 'holds of a killed process were released')
+  return { ...ground, ...books, ...people, ...market, inference }
+}
+
+/** What everything stands on: who we are, the database, what we measure, and the one door out. */
+async function openGround(
   { config, secrets, providers, logger, clock = systemClock, migrateUrl }: ContextOptions,
-  closers: (() => Promise<unknown> | unknown)[],
+  closers: Closers,
 ) {
   const node = takeNodeIdentity(config.dataDir)
   closers.push(() => node.release())
@@ -91,16 +111,41 @@ async function build(
   })
   closers.push(() => egress.close())
   const audit = createAudit({ database, logger })
-  const ledger = createLedger({
-    pool: database.ledgerPool,
+  return {
+    config,
+    secrets,
+    providers,
     logger,
-    metrics,
     clock,
-    nodeId: node.nodeId,
-    nodeEpoch: node.epoch,
-  })
+    node,
+    database,
+    databaseUrl,
+    metrics,
+    sealer,
+    demo,
+    egress,
+    audit,
+  }
+}
+
+type Ground = Awaited<ReturnType<typeof openGround>>
+
+/** Money: the ledger, the life of a hold on it, and the catalogue of list prices. */
+function openBooks({ database, logger, metrics, clock, node }: Ground, closers: Closers) {
+  const { nodeId, epoch: nodeEpoch } = node
+  const ledger = createLedger({ pool: database.ledgerPool, logger, metrics, clock, nodeId, nodeEpoch })
   closers.push(() => ledger.close())
+  const settlement = createSettlement({ ledger, metrics, logger, clock, nodeEpoch })
+  closers.push(() => settlement.close())
   const catalog = loadCatalog({ overridesPath: join(ROOT, 'config/models.json'), nowMs: clock.nowMs() })
+  return { ledger, settlement, catalog }
+}
+
+type Books = ReturnType<typeof openBooks>
+
+/** Users, their sessions and wallets, and the keys they call with. */
+function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Closers) {
+  const { config, secrets, database, databaseUrl, clock, logger, audit } = ground
   const users = createUsers({
     database,
     sessionSecret: secrets.sessionSecret.toString('hex'),
@@ -108,47 +153,51 @@ async function build(
     clock,
     logger,
     audit,
-    ledger,
+    ledger: walletLedger(ledger, settlement),
     playMode: config.mode === 'play',
   })
-  const keys = createKeys({ database, pepper: secrets.keyPepper, ledger, audit, clock })
-  const verifier = createKeyVerifier({
-    database,
-    pepper: secrets.keyPepper,
-    clock,
-    ledger,
-    databaseUrl,
-    logger,
-  })
+  const pepper = secrets.keyPepper
+  const keys = createKeys({ database, pepper, ledger, audit, clock })
+  const verifier = createKeyVerifier({ database, databaseUrl, pepper, ledger, clock, logger })
   closers.push(() => verifier.close())
-  const marketplace = await createMarketplace({
-    database,
-    databaseUrl,
-    catalog,
-    providers,
-    sealer,
-    config,
-    audit,
-    logger,
-    metrics,
-    clock,
-  })
+  return { users, keys, verifier }
+}
+
+/** What is on offer, and the choice among it. */
+async function openMarket(ground: Ground, { catalog }: Books, closers: Closers) {
+  const { clock, logger, metrics } = ground
+  const marketplace = await createMarketplace({ ...ground, catalog })
   closers.push(() => marketplace.close())
-  const limits = createLimits({ clock })
   const capacity = createCapacity({ clock })
   const breakers = createBreakers({ clock, random: Math.random })
-  const router = createRouter({ marketplace, breakers, capacity, clock, random: Math.random, logger })
+  const router = createRouter({
+    marketplace,
+    breakers,
+    capacity,
+    clock,
+    random: Math.random,
+    logger,
+    metrics,
+  })
+  return { marketplace, router }
+}
+
+type Market = Awaited<ReturnType<typeof openMarket>>
+
+function openCorridor(
+  rooms: Ground & Books & Market & ReturnType<typeof openPeople>,
+  closers: Closers,
+): InferenceDeps {
+  const { config, clock, logger, metrics, providers, egress, catalog, settlement, router, verifier } = rooms
   // Loaded now, in 200 ms, instead of under the first request that needs to be counted.
   warmTokenizer('o200k')
-  const settlement = createSettlement({ ledger, metrics, logger, clock, nodeEpoch: node.epoch })
-  closers.push(() => settlement.close())
   const parser = createChatParser({ logger })
   closers.push(() => parser.close())
-  const inference: InferenceDeps = {
+  return {
     keys: verifier,
     parser,
     catalog,
-    limits,
+    limits: createLimits({ clock }),
     router,
     settlement,
     providers,
@@ -164,31 +213,18 @@ async function build(
     logger,
     metrics,
   }
-  metrics.gauge('gateway_open_holds', 'Holds of running requests that this process renews.', () =>
-    settlement.liveHolds(),
-  )
-  closers.push(startJanitors({ ledger, catalog, logger, clock }))
-  const released = await ledger.releaseDeadNode()
-  if (released > 0) logger.warn({ released }, 'holds of a killed process were released')
+}
+
+/** The ledger as wallets see it: a credit counts at once, also for a payer who was just seen to have nothing. */
+function walletLedger(ledger: Ledger, settlement: Settlement): WalletLedger {
   return {
-    config,
-    providers,
-    logger,
-    clock,
-    database,
-    metrics,
-    audit,
-    ledger,
-    catalog,
-    users,
-    keys,
-    verifier,
-    marketplace,
-    router,
-    settlement,
-    inference,
-    demo,
-    node,
+    balanceOf: ledger.balanceOf,
+    statement: ledger.statement,
+    async creditPlayMoney(credit) {
+      const booked = await ledger.creditPlayMoney(credit)
+      settlement.forget(credit.organisationId)
+      return booked
+    },
   }
 }
 
@@ -223,19 +259,18 @@ async function openMoneyDatabase(
   return { database, databaseUrl }
 }
 
-interface JanitorDeps {
-  ledger: ReturnType<typeof createLedger>
-  catalog: ReturnType<typeof loadCatalog>
-  logger: Logger
-  clock: Clock
-}
-
 /** What must happen now and then without anybody asking: holds expire, prices follow the calendar. */
-function startJanitors({ ledger, catalog, logger, clock }: JanitorDeps): () => void {
+function startJanitors({ ledger, catalog, marketplace, logger, clock }: Ground & Books & Market): () => void {
   const expiry = setInterval(() => {
-    ledger.expireHolds().catch((error) => logger.error({ err: error }, 'holds could not be expired'))
+    // Also those of an earlier life of ours: its last batch may have been committed after we looked at the start.
+    Promise.all([ledger.expireHolds(), ledger.releaseDeadNode()]).catch((error) =>
+      logger.error({ err: error }, 'holds could not be expired'),
+    )
   }, JANITOR_MS)
-  const prices = setInterval(() => catalog.refresh(clock.nowMs()), CATALOG_REFRESH_MS)
+  const prices = setInterval(() => {
+    catalog.refresh(clock.nowMs())
+    marketplace.refresh().catch((error) => logger.error({ err: error }, 'offers could not be repriced'))
+  }, CATALOG_REFRESH_MS)
   expiry.unref()
   prices.unref()
   return () => {

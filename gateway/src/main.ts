@@ -192,7 +192,11 @@ function secretTexts(config: Config, secrets: Secrets): string[] {
     metricsToken,
     ...Object.values(vendorKeys),
   ]
-  return texts.flatMap((text) => (text ? [text.trim()] : []))
+  // Lines are JSON, where a quote or a backslash looks different.
+  const spellings = texts.flatMap((text) =>
+    text ? [text.trim(), JSON.stringify(text.trim()).slice(1, -1)] : [],
+  )
+  return [...new Set(spellings)]
 }
 
 function decoded(text: string): string {

@@ -259,7 +259,9 @@ test('five hundred requests at once on a balance for seven: seven reach the upst
     max_tokens: 1000,
   })
   const refused = await post(body, { authorization: `Bearer ${probe.key}` })
-  const needed = BigInt(String((refused.body.error?.metadata as Record<string, string> | undefined)?.needed_nanos))
+  const needed = BigInt(
+    String((refused.body.error?.metadata as Record<string, string> | undefined)?.needed_nanos),
+  )
   const seven = await gateway.buyer({ usd: '0' })
   await gateway
     .api('post', `/api/users/${seven.userId}/credits`)

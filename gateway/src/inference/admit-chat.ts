@@ -5,13 +5,14 @@ import { bearerToken } from '../keys/bearer-token.ts'
 import type { Caller } from '../keys/verify.ts'
 import type { Admission } from '../limits/admit.ts'
 import type { Offer } from '../marketplace/offer.ts'
-import { type CapReason, capOutput } from '../metering/cap-output.ts'
+import { type CapInput, type CapReason, capOutput } from '../metering/cap-output.ts'
 import { estimatePrompt } from '../metering/count-tokens.ts'
 import { worstCase } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { ChatBody, ChatRequest } from '../providers/chat.ts'
 import type { Plan } from '../routing/router.ts'
 import type { Hold } from '../settlement/settlement.ts'
+import { mayUse } from './allowed-models.ts'
 import type { InferenceDeps } from './deps.ts'
 
 // What a request that names no maximum may write, unless its key says otherwise: the longest answer of the most
@@ -54,35 +55,53 @@ export async function authenticate(
   return caller
 }
 
+interface Asked {
+  id: string
+  caller: Caller
+  request: ChatRequest
+  body: ChatBody
+}
+
 /** Admits a chat completion and sets its money aside. Everything it refuses leaves nothing held. */
-export async function admitChat(
-  deps: InferenceDeps,
-  { id, caller, request, body }: { id: string; caller: Caller; request: ChatRequest; body: ChatBody },
-): Promise<AdmittedChat> {
+export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<AdmittedChat> {
+  const { caller, request, body } = asked
   const model = deps.catalog.find(request.model)
-  allowModel(caller, model)
+  if (!mayUse(deps.catalog, caller, model)) throw notAllowed(model)
   const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer)
-  const choices = request.n ?? 1
   const requested = request.max_completion_tokens ?? request.max_tokens ?? undefined
-  const ask = {
+  const bounds = {
     ...(requested === undefined ? {} : { requested }),
     keyDefault: caller.defaultMaxOutputTokens ?? DEFAULT_MAX_OUTPUT_TOKENS,
     modelMax: model.maxOutputTokens,
     ...(model.contextWindow === undefined ? {} : { contextWindow: model.contextWindow }),
     inputTokens,
   }
-  const wanted = capOutput(ask)
-  const admission = deps.limits.admit(caller, inputTokens + wanted.maxOutputTokens * choices)
-  const plan = deps.router.plan({
-    model,
-    inputTokens,
-    maxOutputTokens: wanted.maxOutputTokens * choices,
-    policy: policyOf(caller, request),
-    requestId: id,
-  })
-  const price = dearest(plan.offers, inputTokens, wanted.maxOutputTokens)
-  const availableNanos = await deps.settlement.available(caller.organisationId)
-  const cap = capOutput({ ...ask, price, availableNanos: availableNanos / BigInt(choices) })
+  const wantedTokens = capOutput(bounds).maxOutputTokens * (request.n ?? 1)
+  const admission = deps.limits.admit(caller, inputTokens + wantedTokens)
+  try {
+    const reserved = await reserve(deps, asked, { model, bounds, wantedTokens })
+    return { caller, model, request, body, inputTokens, admission, ...reserved }
+  } catch (error) {
+    // Nothing will be used of the tokens that were taken from the key's minute.
+    admission.correct(0)
+    throw error
+  }
+}
+
+/** Rooms 5 and 6: which offers may serve it, and the money for the dearest of them. */
+async function reserve(
+  deps: InferenceDeps,
+  { id, caller, request }: Asked,
+  { model, bounds, wantedTokens }: { model: Model; bounds: CapInput; wantedTokens: number },
+): Promise<Pick<AdmittedChat, 'plan' | 'hold' | 'maxOutputTokens' | 'capReason'>> {
+  const { inputTokens } = bounds
+  const choices = request.n ?? 1
+  const policy = policyOf(caller, request)
+  const plan = deps.router.plan({ model, inputTokens, maxOutputTokens: wantedTokens, policy, requestId: id })
+  const price = dearest(plan.offers, inputTokens, wantedTokens / choices)
+  const wantedNanos = dearestCost(plan.offers, inputTokens, wantedTokens)
+  const availableNanos = await deps.settlement.available(caller.organisationId, wantedNanos)
+  const cap = capOutput({ ...bounds, price, availableNanos: availableNanos / BigInt(choices) })
   const hold = await deps.settlement.hold({
     id,
     organisationId: caller.organisationId,
@@ -90,29 +109,14 @@ export async function admitChat(
     budgeted: caller.budgeted,
     amountNanos: dearestCost(plan.offers, inputTokens, cap.maxOutputTokens * choices),
   })
-  return {
-    caller,
-    model,
-    request,
-    body,
-    inputTokens,
-    maxOutputTokens: cap.maxOutputTokens,
-    capReason: cap.reason,
-    admission,
-    plan,
-    hold,
-  }
+  return { plan, hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
 }
 
-function allowModel(caller: Caller, model: Model): void {
-  if (caller.models === undefined || caller.models.has(model.id)) return
-  if (model.aliases.some((alias) => caller.models?.has(alias))) return
-  throw new GatewayError(
+function notAllowed(model: Model): GatewayError {
+  return new GatewayError(
     'model_not_allowed',
     `This API key may not use '${model.id}'. GET /v1/models lists what it may use.`,
-    {
-      param: 'model',
-    },
+    { param: 'model' },
   )
 }
 

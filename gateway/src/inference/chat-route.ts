@@ -6,6 +6,7 @@ import { sendError } from '../http/send.ts'
 import type { Caller } from '../keys/verify.ts'
 import { GatewayError, toGatewayError } from '../platform/errors.ts'
 import { formatId, uuidv7 } from '../platform/ids.ts'
+import { inputTokens } from '../providers/usage.ts'
 import { type AdmittedChat, admitChat, authenticate } from './admit-chat.ts'
 import { countedUsage } from './billed-usage.ts'
 import { ClientStream } from './client-stream.ts'
@@ -138,6 +139,7 @@ async function serveChat(deps: InferenceDeps, visit: Visit): Promise<void> {
   trace.stream = request.stream === true
   trace.model = request.model
   const chat = await admitChat(deps, { id: uuid, caller: visit.caller, request, body: { bytes, members } })
+  stopWhenRefused(chat, visit.cut)
   const identity = { id: requestId, model: chat.model.id, createdS: Math.floor(deps.clock.nowMs() / 1000) }
   const headers = corsHeaders(deps.cors, message.headers.origin)
   const service = { chat, identity, response, headers, trace, cut: visit.cut }
@@ -152,6 +154,14 @@ async function serveChat(deps: InferenceDeps, visit: Visit): Promise<void> {
   }
 }
 
+/** A rich payer's hold may be refused while the upstream already works: nothing was sent yet, so it is an error like any. */
+function stopWhenRefused({ hold }: AdmittedChat, cut: CutOff): void {
+  hold.durable.catch((error: unknown) => {
+    cut.reason ??= toGatewayError(error)
+    cut.stop?.({ class: 'own_fault', message: 'the hold was refused' })
+  })
+}
+
 /** Nothing was served: release the hold, or book the prompt of a client that left while the upstream answered. */
 async function concludeUnserved(
   deps: InferenceDeps,
@@ -160,10 +170,12 @@ async function concludeUnserved(
 ): Promise<void> {
   const left = response.destroyed && !response.writableEnded
   try {
+    chat.admission.correct(0)
     if (!left || trace.answeredBy === undefined)
       await deps.settlement.void(chat.hold, left ? 'client_gone' : 'not_served')
     else {
       const usage = countedUsage(chat, 0)
+      chat.admission.correct(inputTokens(usage))
       const charge = await deps.settlement.settle(chat.hold, {
         offer: trace.answeredBy,
         usage,

@@ -68,12 +68,13 @@ export class ClientStream {
 
   /** Ends the stream with an error event and without `[DONE]`. */
   fail(error: GatewayError, requestId: string): void {
-    this.#stopTimers()
+    clearInterval(this.#keepAlive)
     if (!this.gone) this.#response.end(`data: ${errorBody(error, requestId)}\n\n`)
   }
 
+  /** Ends the stream; a reader that does not take the rest is still cut off. */
   finish(lastEvents: string): void {
-    this.#stopTimers()
+    clearInterval(this.#keepAlive)
     if (!this.gone) this.#response.end(lastEvents)
   }
 

@@ -13,7 +13,7 @@ export class RequestTrace {
   #attemptMs = 0
   #upstreamMs = 0
   #firstByteMs: number | undefined
-  /** The upstream's response headers came, so a departing client owes its prompt. */
+  /** Set from this upstream's 2xx headers until its attempt fails: a client that leaves now owes its prompt. */
   answeredBy: Offer | undefined
   attempts: { listingId: string; provider: string; outcome: OutcomeClass; durationMs: number }[] = []
   offer: Offer | undefined
@@ -42,6 +42,7 @@ export class RequestTrace {
   /** The attempt is decided: it failed, or its first content is here, or its JSON answer is whole. */
   attemptEnded(offer: Offer, outcome: OutcomeClass): void {
     const durationMs = this.#clock.monotonicMs() - this.#attemptMs
+    if (outcome !== 'ok' && outcome !== 'client_gone') this.answeredBy = undefined
     this.#upstreamMs += durationMs
     this.attempts.push({ listingId: offer.listingId, provider: offer.provider.id, outcome, durationMs })
     this.#metrics.attemptEnded({ provider: offer.provider.id, outcome, durationMs })
@@ -56,6 +57,13 @@ export class RequestTrace {
     this.offer = offer
     this.finishReason = finishReason
     this.usage = usage
+  }
+
+  /** The upstream broke what it had begun; nobody owes anything for it. */
+  brokeOff(offer: Offer, finishReason: string): void {
+    this.offer = offer
+    this.finishReason = finishReason
+    this.answeredBy = undefined
   }
 
   times(): { startedAt: Date; durationMs: number; ttftMs: number } {

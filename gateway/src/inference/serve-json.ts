@@ -8,7 +8,7 @@ import { countText } from '../metering/count-tokens.ts'
 import { formatUsd } from '../platform/money.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import { type ChatReply, type Headers, MalformedReply, type ReplyIdentity } from '../providers/provider.ts'
-import { outputTokens } from '../providers/usage.ts'
+import { inputTokens, outputTokens } from '../providers/usage.ts'
 import type { Lease } from '../routing/capacity.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import { billedUsage } from './billed-usage.ts'
@@ -62,7 +62,7 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
 async function book(deps: InferenceDeps, { chat, trace }: JsonService, served: ServedReply): Promise<Buffer> {
   const { reply, offer, lease } = served
   const billed = billedUsage(chat, reply.usage, () => countText(reply.text, chat.model.tokenizer))
-  const tokens = billed.usage.uncachedInput + outputTokens(billed.usage)
+  const tokens = inputTokens(billed.usage) + outputTokens(billed.usage)
   lease.end('ok', { tokens })
   chat.admission.correct(tokens)
   trace.served(offer, reply.finishReason, billed.usage)
@@ -100,9 +100,9 @@ function requestReply(
       offer,
       handler: {
         onHeaders(status: number, headers: Headers) {
-          trace.upstreamAnswered(offer)
           if (status !== 200 || !(headers['content-type'] ?? '').includes('json'))
             failureBody = new FailureBody({ status, headers })
+          else trace.upstreamAnswered(offer)
         },
         onData(chunk: Buffer) {
           if (failureBody) failureBody.add(chunk)

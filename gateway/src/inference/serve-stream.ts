@@ -164,19 +164,12 @@ async function concludeBroken(
     usage: countedUsage(chat, relay.countedOutput()),
     usageSource: 'counted',
   })
-  trace.offer = offer
-  trace.finishReason = failure.class
+  trace.brokeOff(offer, failure.class)
+  const error = cut.reason ?? brokenStream(failure)
+  // Nothing was sent yet (a hold was refused late, or the upstream broke meanwhile): it is answered with its own status.
+  if (!client.headSent) throw error
   await deps.settlement.void(chat.hold, failure.class)
-  const refused = await refusalOf(chat)
-  client.fail(refused ?? cut.reason ?? brokenStream(failure), identity.id)
-}
-
-/** The hold's own refusal, when that is what stopped the stream. */
-async function refusalOf(chat: AdmittedChat): Promise<GatewayError | undefined> {
-  return chat.hold.durable.then(
-    () => undefined,
-    (error) => (error instanceof GatewayError ? error : undefined),
-  )
+  client.fail(error, identity.id)
 }
 
 function brokenStream(failure: UpstreamFailure): GatewayError {

@@ -17,6 +17,11 @@ const MAX_BUFFERED_CHARS = 64 * 1024
 // After the finish chunk a leaving client still owes the usage report that is on its way.
 const LEAVE_DRAIN_MS = 5_000
 
+const unfinished: UpstreamFailure = {
+  class: 'server_error',
+  message: 'the stream ended before it was finished',
+}
+
 /** How a stream that had content ended. */
 export type StreamEnd =
   | { kind: 'complete' }
@@ -35,6 +40,7 @@ interface RelayDeps {
   nowMs: () => number
   monotonicMs: () => number
   sink: RelaySink
+  /** Called once, when the upstream answers with a stream. */
   onHeaders: () => void
   /** Called once at the first content; the buffered events are written when it resolves. */
   onContent: () => Promise<void>
@@ -107,12 +113,10 @@ export class StreamRelay implements ExchangeHandler {
 
   onHeaders(status: number, headers: Headers): void {
     this.headersAtMs = this.#deps.monotonicMs()
-    this.#deps.onHeaders()
     const type = headers['content-type'] ?? ''
-    if (status !== 200 || !type.includes('event-stream')) {
-      // A 200 that is no stream is an error in disguise, or not a chat upstream at all.
-      this.#failureBody = new FailureBody({ status, headers })
-    }
+    // A 200 that is no stream is an error in disguise, or not a chat upstream at all.
+    if (status === 200 && type.includes('event-stream')) this.#deps.onHeaders()
+    else this.#failureBody = new FailureBody({ status, headers })
   }
 
   onData(chunk: Buffer): void {
@@ -145,7 +149,7 @@ export class StreamRelay implements ExchangeHandler {
       return
     }
     if (this.finishReason === undefined) {
-      this.#fail({ class: 'server_error', message: 'the stream ended before it was finished' })
+      this.#fail(unfinished)
     } else this.#complete()
   }
 
@@ -170,12 +174,13 @@ export class StreamRelay implements ExchangeHandler {
     }
     if (part.hasToolCalls) this.hasToolCalls = true
     let out = ''
-    for (const chunk of part.chunks) out += `data: ${chunk}\n\n`
+    for (const chunk of part.chunks) out += `data: ${onOneLine(chunk)}\n\n`
     if (part.hasContent && this.#stage === 'waiting') {
       this.#stage = 'opening'
       this.contentAtMs = this.#deps.monotonicMs()
     }
-    if (part.done) this.#completeWhenOpen = true
+    if (part.done && this.finishReason === undefined) this.#fail(unfinished)
+    else if (part.done) this.#completeWhenOpen = true
     return out
   }
 
@@ -252,4 +257,9 @@ export class StreamRelay implements ExchangeHandler {
     )
     this.#resolveEnded(end)
   }
+}
+
+/** An event may come on several lines; inside JSON text a line break can only stand between two values. */
+function onOneLine(json: string): string {
+  return json.includes('\n') ? json.replaceAll('\n', ' ') : json
 }

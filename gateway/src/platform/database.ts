@@ -82,6 +82,11 @@ export async function connectClient(url: string, applicationName = 'bourse'): Pr
   return client
 }
 
+/** Resolves when the database answers. */
+export async function ping({ pool }: Pick<Database, 'pool'>): Promise<void> {
+  await pool.query('SELECT 1')
+}
+
 export const escapeIdentifier = pg.escapeIdentifier
 export const escapeLiteral = pg.escapeLiteral
 

@@ -9,8 +9,3 @@ export async function fixSetting(database: Database, key: string, value: string)
   )
   return rows[0]?.value
 }
-
-/** Resolves when the database answers. */
-export async function ping(database: Database): Promise<void> {
-  await database.pool.query('SELECT 1')
-}

@@ -52,7 +52,8 @@ export const chatRequest = z.looseObject({
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
-  seed: z.int().nullish(),
+  // 64 bits wide at OpenAI, more than a double holds; its digits go on as they came.
+  seed: z.number().nullish(),
   tools: z.array(tool).max(MAX_TOOLS).nullish(),
   tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),

@@ -13,8 +13,10 @@ import { insufficientQuota, overBudget } from './refusals.ts'
 
 // A payer with this many worst cases to spare cannot be overdrawn by the few requests in flight.
 const OVERLAP_FACTOR = 20n
-// How long a balance seen at the last commit may refuse without asking the database again.
-const REFUSE_FRESH_MS = 250
+// How long a balance seen at the last commit may refuse, or bind, without asking the database again.
+const FRESH_MS = 250
+// A remembered balance of this many worst cases does not bind: what one request reserves without a maximum is a 32nd.
+const PLENTY_FACTOR = 40n
 const RENEW_EVERY_MS = 30_000
 const REMEMBERED_PAYERS = 50_000
 const FEE_STRIPES = 16
@@ -40,8 +42,11 @@ export interface Hold {
 }
 
 export interface Settlement {
-  /** Free balance as last seen, in nano-dollars; asks the database for a payer not seen lately. */
-  available(organisationId: string): Promise<bigint>
+  /**
+   * Free balance in nano-dollars: as last seen when that was just now, or is plenty for a request of `worstNanos`; else
+   * as the database says, so that a payer who has just added credit is not held to what there was before.
+   */
+  available(organisationId: string, worstNanos: bigint): Promise<bigint>
   /** Throws `insufficient_quota`, `budget_exceeded`, `overloaded` or `unavailable`. */
   hold(request: HoldRequest): Promise<Hold>
   /** Books what was served and resolves once that is committed. The last byte to the client waits for it. */
@@ -99,12 +104,17 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
     return promise
   }
 
-  async function available(organisationId: string): Promise<bigint> {
+  const isFresh = (known: Balance) => clock.monotonicMs() - known.seenAtMs < FRESH_MS
+
+  async function available(organisationId: string, worstNanos: bigint): Promise<bigint> {
     const known = balances.get(organisationId)
-    if (known) return known.availableNanos - known.askedNanos
+    if (known) {
+      const freeNanos = known.availableNanos - known.askedNanos
+      if (isFresh(known) || freeNanos >= worstNanos * PLENTY_FACTOR) return freeNanos
+    }
     const { availableNanos } = await ledger.balanceOf(organisationId)
     saw(organisationId, availableNanos)
-    return availableNanos
+    return availableNanos - (known?.askedNanos ?? 0n)
   }
 
   async function ask(request: HoldRequest): Promise<void> {
@@ -124,8 +134,7 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
   async function hold(request: HoldRequest): Promise<Hold> {
     const known = balances.get(request.organisationId)
     const freeNanos = known ? known.availableNanos - known.askedNanos : undefined
-    const fresh = known !== undefined && clock.monotonicMs() - known.seenAtMs < REFUSE_FRESH_MS
-    if (fresh && known.askedNanos === 0n && known.availableNanos < request.amountNanos) {
+    if (known && isFresh(known) && known.askedNanos === 0n && known.availableNanos < request.amountNanos) {
       throw insufficientQuota(request.amountNanos, { availableNanos: known.availableNanos })
     }
     if (known) known.askedNanos += request.amountNanos
@@ -190,9 +199,11 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
       if (error instanceof GatewayError) return // refused: there is nothing to release
       throw error
     }
+    // Also after a settlement that failed; the balance is given back once.
+    const wasOpen = live.delete(hold.id)
     await ledger.void(hold.id, reason)
     const known = balances.get(hold.organisationId)
-    if (known) known.availableNanos += hold.amountNanos
+    if (known && wasOpen) known.availableNanos += hold.amountNanos
   }
 
   async function idle(): Promise<void> {

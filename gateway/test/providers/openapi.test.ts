@@ -1,15 +1,11 @@
 /** What goes to clients, held against OpenAI's own document. Where a recording and the document disagree, it is named. */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import type { ValidateFunction } from 'ajv'
 import { describe, expect, test } from 'vitest'
-import { formatFor, frame, identity, type Json, loadRecordings, readEvents } from './read-recording.ts'
+import { faultsOf, hasDocument, schemaOf } from './openai-document.ts'
+import { formatFor, frame, identity, loadRecordings, readEvents } from './read-recording.ts'
 
-const file = process.env.SPEC_DIR && join(process.env.SPEC_DIR, 'openai-openapi.json')
-const hasDocument = file !== undefined && existsSync(file)
 const recordings = loadRecordings('openai.chat', 'anthropic.messages').filter(({ status }) => status === 200)
-if (!hasDocument) console.log('checks against the OpenAPI document skipped: SPEC_DIR is not set')
-else if (recordings.length === 0)
+if (hasDocument && recordings.length === 0)
   console.log('checks against the OpenAPI document skipped: RECORDINGS_DIR is not set')
 
 // The document's word against a recorded answer of the vendor: the answer stands.
@@ -47,16 +43,8 @@ const EXCEPTIONS: Record<string, string[]> = {
 }
 
 describe.runIf(hasDocument && recordings.length > 0)("answers and OpenAI's document", () => {
-  const document = hasDocument ? JSON.parse(readFileSync(file, 'utf8')) : undefined
-  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { unixtime: true, uri: true } })
-  const compile = (name: string): ValidateFunction =>
-    ajv.compile({
-      $ref: `#/components/schemas/${name}`,
-      components: { schemas: withNull(document.components.schemas) },
-    })
-
   test('every whole answer is a CreateChatCompletionResponse', () => {
-    const validate = compile('CreateChatCompletionResponse')
+    const validate = schemaOf('CreateChatCompletionResponse')
     const faults: Record<string, string[]> = {}
     for (const { id, api, body, stream } of recordings) {
       if (stream) continue
@@ -67,7 +55,7 @@ describe.runIf(hasDocument && recordings.length > 0)("answers and OpenAI's docum
   })
 
   test('every chunk is a CreateChatCompletionStreamResponse', () => {
-    const validate = compile('CreateChatCompletionStreamResponse')
+    const validate = schemaOf('CreateChatCompletionStreamResponse')
     const faults: Record<string, string[]> = {}
     for (const { id, api, body, stream } of recordings) {
       if (!stream) continue
@@ -84,23 +72,11 @@ function note(
   validate: ValidateFunction,
   value: unknown,
 ): void {
-  if (validate(value)) return
-  const found = (validate.errors ?? []).map(
-    ({ instancePath, keyword }) => `${instancePath.replace(/\d+/g, '*')} ${keyword}`,
-  )
+  const found = faultsOf(validate, value)
+  if (found.length === 0) return
   faults[id] = [...new Set([...(faults[id] ?? []), ...found])].sort()
 }
 
 function exceptions({ stream }: { stream: boolean }): Record<string, string[]> {
   return Object.fromEntries(Object.entries(EXCEPTIONS).filter(([id]) => id.includes('-sse-') === stream))
-}
-
-/** The document says `nullable` as OpenAPI 3.0 did; JSON Schema knows only a union with null. */
-function withNull(schema: Json): Json {
-  if (Array.isArray(schema)) return schema.map(withNull)
-  if (typeof schema !== 'object' || schema === null) return schema
-  const { nullable, ...rest } = Object.fromEntries(
-    Object.entries(schema).map(([key, value]) => [key, withNull(value)]),
-  )
-  return nullable === true ? { anyOf: [rest, { type: 'null' }] } : rest
 }

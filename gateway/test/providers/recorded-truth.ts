@@ -27,7 +27,7 @@ export function usageIn({ id, usage }: Recording): Usage {
   const cacheWrite5m = told.cache_write ?? 0
   return {
     ...noUsage,
-    uncachedInput: (told.prompt ?? 0) - cacheRead - cacheWrite5m,
+    uncachedInput: told.uncached_input ?? (told.prompt ?? 0) - cacheRead - cacheWrite5m,
     cacheRead,
     cacheWrite5m,
     output: NORMALISED[id]?.completion ?? told.completion ?? 0,

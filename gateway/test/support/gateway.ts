@@ -117,7 +117,11 @@ export async function startTestGateway({
         await ok(credit.send({ amountNanos: nanos.toString(), reason: 'a story' }), 201)
       }
       const minted = await ok(
-        api('post', `/api/keys?organisation=${user.organisationId}`).send({ name: 'story', ...(demo ? {} : { policy: { ignore: ['demo'] } }), ...key }),
+        api('post', `/api/keys?organisation=${user.organisationId}`).send({
+          name: 'story',
+          ...(demo ? {} : { policy: { ignore: ['demo'] } }),
+          ...key,
+        }),
         201,
       )
       const openai = new OpenAI({ apiKey: minted.key, baseURL: `${origin}/v1`, maxRetries: 0 })

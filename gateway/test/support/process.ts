@@ -3,6 +3,7 @@
  * PostgreSQL. Everything that was started here is ended by its number in `endProcesses`, the database servers too.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,7 @@ import { connectClient } from '../../src/platform/database.ts'
 import { processIdentity } from '../../src/platform/process-identity.ts'
 
 export const repository = fileURLToPath(new URL('../../..', import.meta.url))
-export const mainFile = join(repository, 'gateway/dist/main.js')
+const mainFile = join(repository, 'gateway/dist/main.js')
 
 const READY_MS = 60_000
 const END_MS = 30_000
@@ -71,6 +72,7 @@ export function newDataDir(user?: { uid: number; gid: number }): string {
 export async function startProcess(options: StartOptions = {}): Promise<GatewayProcess> {
   const dataDir = options.dataDir ?? newDataDir(options.user)
   const before = changedAt(summaryPath(dataDir))
+  build()
   const startedMs = performance.now()
   const { child, output, exited } = launch({ ...options, dataDir })
   const signal = (name: NodeJS.Signals) => {
@@ -143,13 +145,24 @@ export function databaseServer(dataDir: string): number | undefined {
   }
 }
 
-/** Locks of this DATA_DIR whose owner lives. */
-export function heldLocks(dataDir: string): string[] {
-  return readdirSync(dataDir).filter((name) => {
+/** What a gateway that has ended left running on its DATA_DIR: a database server, locks whose owner lives. */
+export function leftovers(dataDir: string): string[] {
+  const locks = readdirSync(dataDir).filter((name) => {
     if (!/\.lock\.\d+$/.test(name)) return false
     const owner = readJson<{ pid: number; identity: string }>(join(dataDir, name))
     return owner !== undefined && processIdentity(owner.pid) === owner.identity
   })
+  const server = databaseServer(dataDir)
+  return server === undefined ? locks : [...locks, `postgres ${server}`]
+}
+
+/** What live mode asks for. */
+export function liveSecrets(): Record<string, string> {
+  return {
+    GATEWAY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    GATEWAY_KEY_PEPPER: randomBytes(32).toString('hex'),
+    SESSION_SECRET: randomBytes(32).toString('hex'),
+  }
 }
 
 /** The superuser's URL of the embedded database: for looking at the books from outside. */

@@ -7,6 +7,7 @@ import type { Marketplace } from '../marketplace/marketplace.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatScaled } from '../platform/money.ts'
 import { authenticate } from './admit-chat.ts'
+import { mayUse } from './allowed-models.ts'
 import type { InferenceDeps } from './deps.ts'
 
 /** Routes relative to `/v1`. */
@@ -37,13 +38,7 @@ export function createModelRoutes(deps: InferenceDeps, marketplace: Marketplace)
 
 function usableModels({ catalog }: InferenceDeps, marketplace: Marketplace, caller: Caller): Model[] {
   const onOffer = marketplace.modelsOnOffer()
-  return catalog
-    .list()
-    .filter(({ id }) => onOffer.has(id))
-    .filter(
-      ({ id, aliases }) =>
-        caller.models === undefined || [id, ...aliases].some((name) => caller.models?.has(name)),
-    )
+  return catalog.list().filter((model) => onOffer.has(model.id) && mayUse(catalog, caller, model))
 }
 
 function modelJson(model: Model) {

@@ -1,0 +1,62 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { makeOffer } from '../../test/support/market.ts'
+import { noUsage } from '../providers/usage.ts'
+import { chargeOf, type Served } from './charge.ts'
+
+// $1 and $2 a million tokens, of which the platform keeps 5 %.
+const offer = makeOffer('a')
+
+const served = (change: Partial<Served> = {}): Served => ({
+  offer,
+  usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
+  usageSource: 'reported',
+  partial: false,
+  stream: false,
+  finishReason: 'stop',
+  startedAt: new Date(0),
+  durationMs: 10,
+  ttftMs: 5,
+  ...change,
+})
+
+test('an answer costs its usage at the price that was frozen, split between seller and platform', () => {
+  expect(chargeOf(served(), 5_000_000n)).toEqual({
+    usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
+    usageSource: 'reported',
+    costNanos: 2_000_000n,
+    sellerNanos: 1_900_000n,
+    feeNanos: 100_000n,
+  })
+})
+
+test('a whole answer is billed as reported even above its hold; one that the client left is not', () => {
+  expect(chargeOf(served(), 1_500_000n).costNanos).toBe(2_000_000n)
+  expect(chargeOf(served({ partial: true }), 1_500_000n)).toMatchObject({
+    costNanos: 1_500_000n,
+    sellerNanos: 1_425_000n,
+    feeNanos: 75_000n,
+  })
+  expect(chargeOf(served({ partial: true }), 2_000_000n).costNanos).toBe(2_000_000n)
+})
+
+test('whatever was used: seller and platform get what the buyer pays, and a departed client never more than its hold', () => {
+  const tokens = fc.nat({ max: 1_000_000 })
+  fc.assert(
+    fc.property(
+      tokens,
+      tokens,
+      fc.bigInt({ min: 0n, max: 10n ** 13n }),
+      fc.boolean(),
+      (input, output, held, partial) => {
+        const usage = { ...noUsage, uncachedInput: input, output }
+        const charge = chargeOf(served({ usage, partial }), held)
+        expect(charge.sellerNanos + charge.feeNanos).toBe(charge.costNanos)
+        expect(charge.sellerNanos).toBeGreaterThanOrEqual(0n)
+        expect(charge.feeNanos).toBeGreaterThanOrEqual(0n)
+        if (partial) expect(charge.costNanos).toBeLessThanOrEqual(held)
+        else expect(charge.costNanos).toBe(BigInt(input) * 1_000n + BigInt(output) * 2_000n)
+      },
+    ),
+  )
+})
