@@ -1,5 +1,6 @@
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Exchange } from '../src/egress/exchange.ts'
 import { type Buyer, startTestGateway, type TestGateway } from './support/gateway.ts'
 import { chunk, type ScriptedUpstream, startScriptedUpstream } from './support/scripted-upstream.ts'
 
@@ -153,5 +154,57 @@ test('a client that leaves after the finish, before the usage report, pays what 
   )
   expect(rows).toHaveLength(1)
   expect(rows[0]).toMatchObject({ usage_source: 'reported', input: 1_000, output: 7 })
+  expect((await gateway.balanceNanos(buyer)).balanceNanos).toBe(10_000_000_000n)
+})
+
+test.each([
+  ['a stream', true, 'openai/o3-mini'],
+  ['a whole answer', false, 'openai/o4-mini'],
+])(
+  'a client that leaves %s when the upstream has begun to answer, before any content, pays its prompt',
+  async (_what, stream, model) => {
+    const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
+    const name = `begun-${stream}`
+    const baseUrl = upstream.serve(name, async (wire) => {
+      if (stream) {
+        await wire.stream()
+        await wire.event(chunk({ role: 'assistant', content: '' }))
+      } else
+        await wire.raw('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{')
+      await new Promise(() => undefined)
+    })
+    await gateway.listing({ model, baseUrl })
+    const buyer = await gateway.buyer()
+    await leavingClientWhen(buyer, model, () => answered.mock.calls.length > 0, stream)
+    await until(() => upstream.visitsOf(name)[0]?.abortedAtMs !== undefined)
+    await gateway.settleAndAudit()
+    const { rows } = await gateway.database.database.pool.query(
+      `SELECT uncached_input::int AS input, output::int AS output, usage_source, finish_reason, stream FROM ledger.usage_record WHERE model = $1`,
+      [model],
+    )
+    expect(rows).toEqual([
+      { input: expect.any(Number), output: 0, usage_source: 'counted', finish_reason: 'client_gone', stream },
+    ])
+    expect(rows[0].input).toBeGreaterThan(3)
+    expect((await gateway.balanceNanos(buyer)).balanceNanos).toBeLessThan(10_000_000_000n)
+  },
+)
+
+test.each([
+  ['a stream', true],
+  ['a whole answer', false],
+])('a client that leaves %s while its upstream is failing pays nothing', async (_what, stream) => {
+  const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
+  const name = `failing-${stream}`
+  const baseUrl = upstream.serve(name, async (wire) => {
+    await wire.raw('HTTP/1.1 500 Oh\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{')
+    await new Promise(() => undefined)
+  })
+  const model = stream ? 'openai/gpt-4' : 'openai/gpt-4-turbo'
+  await gateway.listing({ model, baseUrl })
+  const buyer = await gateway.buyer()
+  await leavingClientWhen(buyer, model, () => answered.mock.calls.length > 0, stream)
+  await until(() => upstream.visitsOf(name)[0]?.abortedAtMs !== undefined)
+  await gateway.settleAndAudit()
   expect((await gateway.balanceNanos(buyer)).balanceNanos).toBe(10_000_000_000n)
 })

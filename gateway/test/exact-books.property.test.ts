@@ -60,13 +60,16 @@ interface Case {
   leaveAfter: number | undefined
 }
 
-const cases: fc.Arbitrary<Case> = fc.record({
-  model: fc.constantFrom(...models),
-  buyer: fc.nat({ max: 2 }),
+/** Sick behaviour stays on one model, or its breakers would leave nothing to serve. */
+const sick = new Set(['fail', 'busy', 'garbage', 'cut'])
+
+const drawnCases = fc.record({
+  model: fc.constantFrom('openai/gpt-4o-mini', 'openai/gpt-4.1-mini'),
+  buyer: fc.constantFrom(0, 0, 0, 1, 2),
   stream: fc.boolean(),
   includeUsage: fc.boolean(),
   behaviour: fc.oneof(
-    { weight: 6, arbitrary: fc.constant<Case['behaviour']>('fine') },
+    { weight: 12, arbitrary: fc.constant<Case['behaviour']>('fine') },
     {
       weight: 4,
       arbitrary: fc.constantFrom<Case['behaviour']>(
@@ -84,6 +87,10 @@ const cases: fc.Arbitrary<Case> = fc.record({
   maxTokens: fc.integer({ min: 30, max: 400 }),
   leaveAfter: fc.option(fc.integer({ min: 0, max: 3_000 }), { nil: undefined, freq: 5 }),
 })
+
+const cases: fc.Arbitrary<Case> = drawnCases.map((each) =>
+  sick.has(each.behaviour) ? { ...each, model: 'openai/gpt-4.1-nano' } : each,
+)
 
 const obey: Script = async (wire) => {
   const [{ content }] = wire.visit.json.messages as [{ content: string }]
@@ -210,6 +217,11 @@ test(`after ${REQUESTS} random requests nothing is held, nobody is below zero, a
   for (const { requestId, status } of told.filter(({ status }) => status >= 400)) {
     expect(booked.has(parseId('gen-', requestId) as string), `${status} ${requestId}`).toBe(false)
   }
+  const statuses: Record<string, number> = {}
+  for (const { status } of told) statuses[status] = (statuses[status] ?? 0) + 1
+  console.log(
+    `${told.length} answers by status ${JSON.stringify(statuses)}, ${withCost.length} with a cost, ${booked.size} booked`,
+  )
   // The run must have met what it is about.
   expect(withCost.length).toBeGreaterThan(300)
   expect(told.filter(({ status }) => status === 402).length).toBeGreaterThan(100)

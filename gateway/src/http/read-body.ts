@@ -12,6 +12,8 @@ export class ClientLeft extends Error {
 /** The whole body, at most `limitBytes`. Throws `request_too_large`, `unsupported_media_type`, or `ClientLeft`. */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   refuseEarly(request, limitBytes)
+  // Whoever left while we looked at the key will send no event any more.
+  if (request.destroyed) return Promise.reject(new ClientLeft())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
@@ -29,9 +31,8 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)),
     )
     request.on('error', () => reject(new ClientLeft()))
-    request.on('close', () => {
-      if (!request.complete) reject(new ClientLeft())
-    })
+    // Without an end before it, also when every byte had arrived: a destroyed stream hands out nothing more.
+    request.on('close', () => reject(new ClientLeft()))
   })
 }
 

@@ -113,10 +113,17 @@ async function visitCorridor(deps: InferenceDeps, visit: Visit, refuseIfFull: ()
     else failure = visit.cut.reason ?? toGatewayError(error)
     if (failure && visit.client?.headSent) visit.client.fail(failure, requestId)
     else if (failure) answerError(deps, visit, failure)
-    if (failure?.code === 'internal_error')
-      deps.logger.error({ err: failure.details.cause, requestId }, 'a request failed inside the gateway')
+    if (failure && failure.status >= 500) tellOperator(deps, failure, requestId)
   }
   report(deps, visit, failure)
+}
+
+/** The caller hears what to do; the operator also hears why. */
+function tellOperator({ logger }: InferenceDeps, { code, details }: GatewayError, requestId: string): void {
+  if (code === 'internal_error')
+    logger.error({ err: details.cause, requestId }, 'a request failed inside the gateway')
+  else if (details.cause !== undefined)
+    logger.warn({ err: details.cause, code, requestId }, 'a request could not be served')
 }
 
 function answerError(

@@ -5,7 +5,8 @@
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import { isTransient, retryTransient } from './transient.ts'
+import { isTransient } from '../platform/transient-errors.ts'
+import { retryTransient } from './transient.ts'
 
 // Larger batches hold their locks longer than they save commits.
 const BATCH_MAX = 500

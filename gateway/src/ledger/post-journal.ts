@@ -3,11 +3,12 @@ import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
+import { isTransient, sqlState } from '../platform/transient-errors.ts'
 import type { AccountRef } from './accounts.ts'
 import type { PlayCredit } from './operations.ts'
 import { type Journal, playCredit } from './postings.ts'
 import { type LedgerPool, post } from './store.ts'
-import { isTransient, retryTransient, sqlState } from './transient.ts'
+import { retryTransient } from './transient.ts'
 
 // Somebody waits for the answer.
 const POST_PATIENCE_MS = 2_000

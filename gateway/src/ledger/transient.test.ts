@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { isTransient, retryTransient, sqlState } from './transient.ts'
+import { isTransient, sqlState } from '../platform/transient-errors.ts'
+import { retryTransient } from './transient.ts'
 
 const fromServer = (code: string) => Object.assign(new Error('x'), { code, severity: 'ERROR' })
 const fromSocket = (code: string) => Object.assign(new Error('x'), { code })

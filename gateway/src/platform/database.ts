@@ -6,6 +6,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { PrismaClient } from '../generated/prisma/client.ts'
 import type { Logger } from './logger.ts'
+import { causes } from './transient-errors.ts'
 
 export type Pool = pg.Pool
 export type DatabaseClient = pg.Client
@@ -102,19 +103,6 @@ export function uniqueViolation(error: unknown): string[] | undefined {
   return undefined
 }
 
-type Cause = Record<string, unknown>
-
-/** The error, what caused it, and what Prisma wraps in `meta`, from the outside in. */
-function* causes(error: unknown): Generator<Cause> {
-  let current = error
-  for (let depth = 0; depth < 6 && typeof current === 'object' && current !== null; depth += 1) {
-    const cause = current as Cause
-    yield cause
-    const meta = cause.meta as { driverAdapterError?: unknown } | undefined
-    current = meta?.driverAdapterError ?? cause.cause
-  }
-}
-
 /** `Key ("providerId", "accountId")=(a, b) already exists.` names the columns. */
 function columnsIn(detail: string): string[] {
   const match = /^Key \((.*?)\)=/.exec(detail)
@@ -122,7 +110,7 @@ function columnsIn(detail: string): string[] {
 }
 
 /** Prisma's adapter keeps the constraint's name only, and Prisma names it `table_column_column_key`; no column has `_`. */
-function columnsOf({ table, constraint }: Cause): string[] {
+function columnsOf({ table, constraint }: Record<string, unknown>): string[] {
   const { index, fields } = (constraint ?? {}) as { index?: string; fields?: string[] }
   if (fields) return fields.map(unquoted)
   const prefix = `${table}_`

@@ -4,6 +4,8 @@
  * The `cause` is for our log and is never sent.
  */
 
+import { causes, isTransient } from './transient-errors.ts'
+
 type Whose = 'key' | 'buyer' | 'group' | 'platform' | 'seller' | 'provider'
 
 interface CatalogueEntry {
@@ -99,6 +101,17 @@ export class GatewayError extends Error {
 /** What anything thrown means to the caller; the message of a foreign error never leaves the house. */
 export function toGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown
+  for (const cause of causes(thrown)) {
+    if (!isTransient(cause)) continue
+    return new GatewayError(
+      'unavailable',
+      'The database cannot be reached at the moment. Try again in a few seconds.',
+      {
+        cause: thrown,
+        retryAfterMs: 2_000,
+      },
+    )
+  }
   return new GatewayError(
     'internal_error',
     'Something failed on our side. Nothing was charged that you were not shown; retry, and quote the request id if it happens again.',

@@ -60,17 +60,24 @@ beforeEach(() => {
     nodeEpoch: 35,
   })
 })
-afterEach(async () => {
+afterEach(() => {
+  // It would wait for every answer, and not every test gives them all.
+  void settlement.close()
   vi.useRealTimers()
-  await settlement.close()
 })
 
 function asked<Operation, Answer>(list: Asked<Operation, Answer>[], operation: Operation): Promise<Answer> {
   return new Promise((resolve, reject) => {
     list.push({
       operation,
-      answer: (answer) => (resolve(answer), turns()),
-      fail: (error) => (reject(error), turns()),
+      async answer(answer) {
+        resolve(answer)
+        await turns()
+      },
+      async fail(error) {
+        reject(error)
+        await turns()
+      },
     })
   })
 }

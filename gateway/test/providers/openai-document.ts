@@ -12,7 +12,11 @@ if (!hasDocument) console.log('checks against the OpenAPI document skipped: SPEC
 /** A validator of one of the document's schemas. Ask for it only when `hasDocument`. */
 export function schemaOf(name: string): ValidateFunction {
   const document = JSON.parse(readFileSync(file as string, 'utf8'))
-  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { unixtime: true, uri: true, date: true } })
+  const ajv = new Ajv2020({
+    strict: false,
+    allErrors: true,
+    formats: { unixtime: true, uri: true, date: true },
+  })
   return ajv.compile({
     $ref: `#/components/schemas/${name}`,
     components: { schemas: withNull(document.components.schemas) },
