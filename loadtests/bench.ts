@@ -224,7 +224,6 @@ async function startUpstreams(started: Running[]): Promise<Upstreams> {
 async function startBlind(started: Running[], upstreams: Upstreams): Promise<Subject> {
   const command = [process.execPath, '--import', 'tsx', join(ROOT, 'loadtests/blind-pipe.ts')]
   const origins: Partial<Record<keyof Upstreams, Target>> = {}
-  let measured: Running | undefined
   const processes: Running[] = []
   for (const kind of ['instant', 'slow', 'stream'] as const) {
     const port = await freePort()
@@ -235,7 +234,6 @@ async function startBlind(started: Running[], upstreams: Upstreams): Promise<Sub
     })
     started.push(running)
     processes.push(running)
-    measured ??= running
     origins[kind] = { origin: `http://127.0.0.1:${port}`, path: '/v1/chat/completions', headers: {} }
   }
   return { name: 'blind', process: together('blind', processes), targets: origins as Subject['targets'] }

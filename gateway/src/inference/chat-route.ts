@@ -118,11 +118,14 @@ async function visitCorridor(deps: InferenceDeps, visit: Visit, refuseIfFull: ()
   report(deps, visit, failure)
 }
 
-/** The caller hears what to do; the operator also hears why. */
+/**
+ * The caller hears what to do; the operator also hears why, when the fault is ours. What an upstream said is left out:
+ * it may echo the seller's key.
+ */
 function tellOperator({ logger }: InferenceDeps, { code, details }: GatewayError, requestId: string): void {
   if (code === 'internal_error')
     logger.error({ err: details.cause, requestId }, 'a request failed inside the gateway')
-  else if (details.cause !== undefined)
+  else if (details.cause instanceof Error)
     logger.warn({ err: details.cause, code, requestId }, 'a request could not be served')
 }
 
@@ -229,7 +232,7 @@ function report(
       code: failure?.code,
       provider: trace.offer?.provider.id,
       listingId: trace.offer?.listingId,
-      attempts: trace.attempts.length,
+      attempts: trace.attempts.map(({ outcome }) => outcome),
       stream: trace.stream,
       finishReason: trace.finishReason,
       costNanos: trace.costNanos.toString(),
