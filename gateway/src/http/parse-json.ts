@@ -1,6 +1,6 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { GatewayError } from '../platform/errors.ts'
-import { type JsonMembers, scanMembers } from './json-members.ts'
+import { endOfString, type JsonMembers, scanMembers } from './json-members.ts'
 
 /** Deeper than any tool schema seen in the wild; JSON.parse itself would go on for thousands. */
 const MAX_DEPTH = 64
@@ -17,12 +17,12 @@ export function parseJsonObject(bytes: Buffer): ParsedJson {
   if (bytes.length === 0) throw invalid('The request body is empty. Send a JSON object.')
   if (!isUtf8(bytes)) throw invalid('The request body is not valid UTF-8.')
   refuseShape(bytes)
-  const text = bytes.toString('utf8')
+  const text = bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
   const value = parse(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid('The request body must be a JSON object.')
   }
-  if (LONE_SURROGATE_HINT.test(text) && !isWellFormed(value)) {
+  if (text.includes('\\u') && LONE_SURROGATE_HINT.test(text) && !isWellFormed(value)) {
     throw invalid(
       'A string contains half of a surrogate pair (\\ud800 to \\udfff); such text cannot be sent on.',
     )
@@ -59,8 +59,10 @@ function refuseShape(bytes: Buffer): void {
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at]
     if (byte === 0x22) {
-      at += 1
-      while (at < bytes.length && bytes[at] !== 0x22) at += bytes[at] === 0x5c ? 2 : 1
+      const end = endOfString(bytes, at)
+      // An open string is for the parser to complain of.
+      if (end < 0) return
+      at = end - 1
     } else if (byte === 0x7b || byte === 0x5b) {
       depth += 1
       if (depth > MAX_DEPTH) throw invalid(`The request body is nested deeper than ${MAX_DEPTH} levels.`)

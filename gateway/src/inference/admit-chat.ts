@@ -98,16 +98,19 @@ async function reserve(
   const choices = request.n ?? 1
   const policy = policyOf(caller, request)
   const plan = deps.router.plan({ model, inputTokens, maxOutputTokens: wantedTokens, policy, requestId: id })
-  const price = dearest(plan.offers, inputTokens, wantedTokens / choices)
-  const wantedNanos = dearestCost(plan.offers, inputTokens, wantedTokens)
-  const availableNanos = await deps.settlement.available(caller.organisationId, wantedNanos)
-  const cap = capOutput({ ...bounds, price, availableNanos: availableNanos / BigInt(choices) })
+  const dearest = dearestOf(plan.offers, inputTokens, wantedTokens)
+  const availableNanos = await deps.settlement.available(caller.organisationId, dearest.worstNanos)
+  const cap = capOutput({ ...bounds, price: dearest.price, availableNanos: availableNanos / BigInt(choices) })
+  const cappedTokens = cap.maxOutputTokens * choices
   const hold = await deps.settlement.hold({
     id,
     organisationId: caller.organisationId,
     keyId: caller.keyId,
     budgeted: caller.budgeted,
-    amountNanos: dearestCost(plan.offers, inputTokens, cap.maxOutputTokens * choices),
+    amountNanos:
+      cappedTokens === wantedTokens
+        ? dearest.worstNanos
+        : dearestOf(plan.offers, inputTokens, cappedTokens).worstNanos,
   })
   return { plan, hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
 }
@@ -125,24 +128,21 @@ function policyOf(caller: Caller, request: ChatRequest): Caller['policy'] {
   return request.model.endsWith(':floor') ? { ...caller.policy, sort: 'price' } : caller.policy
 }
 
-function dearest(offers: readonly Offer[], inputTokens: number, maxOutputTokens: number): Offer['price'] {
-  let best = offers[0] as Offer
-  let bestCost = -1n
+/** The price at which the worst case costs most, among the offers that may come to serve the request. */
+function dearestOf(
+  offers: readonly Offer[],
+  inputTokens: number,
+  maxOutputTokens: number,
+): { price: Offer['price']; worstNanos: bigint } {
+  let price = (offers[0] as Offer).price
+  let worstNanos = worstCase({ inputTokens, maxOutputTokens, price })
   for (const offer of offers) {
-    const cost = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
-    if (cost > bestCost) {
-      best = offer
-      bestCost = cost
+    if (offer.price === price) continue
+    const nanos = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
+    if (nanos > worstNanos) {
+      price = offer.price
+      worstNanos = nanos
     }
   }
-  return best.price
-}
-
-function dearestCost(offers: readonly Offer[], inputTokens: number, maxOutputTokens: number): bigint {
-  let most = 0n
-  for (const offer of offers) {
-    const cost = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
-    if (cost > most) most = cost
-  }
-  return most
+  return { price, worstNanos }
 }

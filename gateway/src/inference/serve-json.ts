@@ -1,13 +1,18 @@
 /** A chat completion as one JSON answer: read whole and checked before the status is sent, so any failure can fail over. */
 import type { ServerResponse } from 'node:http'
 import type { ExchangeFailure } from '../egress/exchange.ts'
-import { editMembers, scanMembers } from '../http/json-members.ts'
 import { sendJson } from '../http/send.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { countText } from '../metering/count-tokens.ts'
 import { formatUsd } from '../platform/money.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
-import { type ChatReply, type Headers, MalformedReply, type ReplyIdentity } from '../providers/provider.ts'
+import {
+  type ChatReply,
+  type Headers,
+  MalformedReply,
+  type ReplyIdentity,
+  type WireFormat,
+} from '../providers/provider.ts'
 import { inputTokens, outputTokens } from '../providers/usage.ts'
 import type { Lease } from '../routing/capacity.ts'
 import type { AdmittedChat } from './admit-chat.ts'
@@ -78,7 +83,7 @@ async function book(deps: InferenceDeps, { chat, trace }: JsonService, served: S
     })
     trace.costNanos = charge.costNanos
   }
-  return editMembers(reply.json, scanMembers(reply.json), { usage: usageJson(billed.usage, trace.costNanos) })
+  return reply.jsonWith(usageJson(billed.usage, trace.costNanos))
 }
 
 /** No completion token and no tool call: the buyer asked and got nothing. */
@@ -95,6 +100,7 @@ function requestReply(
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let failureBody: FailureBody | undefined
+    let answered: Headers = {}
     const exchange = callUpstream(deps, {
       chat,
       offer,
@@ -102,7 +108,10 @@ function requestReply(
         onHeaders(status: number, headers: Headers) {
           if (status !== 200 || !(headers['content-type'] ?? '').includes('json'))
             failureBody = new FailureBody({ status, headers })
-          else trace.upstreamAnswered(offer)
+          else {
+            answered = headers
+            trace.upstreamAnswered(offer)
+          }
         },
         onData(chunk: Buffer) {
           if (failureBody) failureBody.add(chunk)
@@ -110,7 +119,7 @@ function requestReply(
         },
         onEnd() {
           if (failureBody) finish({ failure: failureBody.classify(format, deps.clock.nowMs()) })
-          else finish(readReply(() => format.readReply(Buffer.concat(chunks), identity)))
+          else finish(readReply(deps, { format, identity, headers: answered, body: bodyOf(chunks) }))
         },
         onFailure: (failure: ExchangeFailure) => finish({ failure }),
       },
@@ -134,11 +143,26 @@ function requestReply(
   })
 }
 
-function readReply(read: () => ChatReply): { reply: ChatReply } | { failure: UpstreamFailure } {
+function bodyOf(chunks: readonly Buffer[]): Buffer {
+  return chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
+}
+
+interface Answer {
+  format: WireFormat
+  identity: ReplyIdentity
+  headers: Headers
+  body: Buffer
+}
+
+/** The reply in a 200's body; or what the body means, when it is an error in disguise or nothing we know. */
+function readReply(
+  { clock }: InferenceDeps,
+  { format, identity, headers, body }: Answer,
+): { reply: ChatReply } | { failure: UpstreamFailure } {
   try {
-    return { reply: read() }
+    return { reply: format.readReply(body, identity) }
   } catch (error) {
     if (!(error instanceof MalformedReply)) throw error
-    return { failure: { class: 'malformed', message: error.message } }
+    return { failure: format.classifyFailure({ status: 200, headers, body, nowMs: clock.nowMs() }) }
   }
 }

@@ -30,7 +30,17 @@ export function readAnthropicReply(body: Buffer, identity: ReplyIdentity): ChatR
     choices: [{ index: 0, message, finish_reason: finishReason, logprobs: null }],
     ...(usage ? { usage: toOpenAiUsage(usage) } : {}),
   }
-  return { json: Buffer.from(JSON.stringify(json)), usage, text: blocks.written, hasToolCalls, finishReason }
+  return {
+    get json() {
+      return Buffer.from(JSON.stringify(json))
+    },
+    jsonWith: (billed) =>
+      Buffer.from(`${JSON.stringify({ ...json, usage: undefined }).slice(0, -1)},"usage":${billed}}`),
+    usage,
+    text: blocks.written,
+    hasToolCalls,
+    finishReason,
+  }
 }
 
 /** The stop reason in OpenAI's words; an answer through our JSON tool is an answer, not a call. */

@@ -1,5 +1,5 @@
 /** Reads a whole `chat.completion` and fills in what its vendor left out of OpenAI's shape. */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { editMembers, scanMembers } from '../http/json-members.ts'
 import { isFailedFinish, mapFinishReason } from './finish-reason.ts'
 import { contentOf, isObject, type JsonObject, reasoningOf, synthesisedCallId } from './openai-message.ts'
@@ -29,9 +29,12 @@ export function readOpenAiReply(body: Buffer, identity: ReplyIdentity): ChatRepl
   if (usage === undefined) edits.usage = undefined
   else if (!addsUp(reply.usage as JsonObject, usage)) edits.usage = JSON.stringify(toOpenAiUsage(usage))
   return {
-    json: editMembers(body, scanMembers(body), edits),
+    get json() {
+      return editMembers(body, scanMembers(body), edits)
+    },
+    jsonWith: (billed) => editMembers(body, scanMembers(body), { ...edits, usage: billed }),
     usage,
-    text: read.map((choice) => choice.text).join(''),
+    text: read.length === 1 ? (read[0] as ReadChoice).text : read.map((choice) => choice.text).join(''),
     hasToolCalls: read.some((choice) => choice.hasToolCalls),
     finishReason: read[0]?.finishReason ?? 'stop',
   }
@@ -43,10 +46,11 @@ export function isUnixSeconds(value: unknown): value is number {
 }
 
 function parseReply(body: Buffer): JsonObject {
-  if (!isUtf8(body)) throw new MalformedReply('an answer that is not UTF-8')
+  const ascii = isAscii(body)
+  if (!ascii && !isUtf8(body)) throw new MalformedReply('an answer that is not UTF-8')
   let reply: unknown
   try {
-    reply = JSON.parse(body.toString())
+    reply = JSON.parse(body.toString(ascii ? 'latin1' : 'utf8'))
   } catch {
     throw new MalformedReply('an answer that is not JSON')
   }
@@ -68,25 +72,34 @@ function readChoice(choice: unknown, position: number, identity: ReplyIdentity):
   if (choice.error || isFailedFinish(choice.finish_reason))
     throw new MalformedReply('an answer that was broken off')
   const index = Number.isInteger(choice.index) ? (choice.index as number) : position
-  const message = readMessage(choice.message, { identity, index })
+  const message = isWholeText(choice.message)
+    ? { value: choice.message, changed: false, text: choice.message.content, hasToolCalls: false }
+    : readMessage(choice.message, { identity, index })
   const finishReason = mapFinishReason(choice.finish_reason, message.hasToolCalls)
   const changed =
     message.changed ||
     choice.index !== index ||
     choice.finish_reason !== finishReason ||
     choice.logprobs === undefined
-  return {
-    ...message,
-    value: {
-      ...choice,
-      index,
-      message: message.value,
-      finish_reason: finishReason,
-      logprobs: choice.logprobs ?? null,
-    },
-    changed,
-    finishReason,
+  const { text, hasToolCalls } = message
+  if (!changed) return { value: choice, changed, text, hasToolCalls, finishReason }
+  const value = {
+    ...choice,
+    index,
+    message: message.value,
+    finish_reason: finishReason,
+    logprobs: choice.logprobs ?? null,
   }
+  return { value, changed, text, hasToolCalls, finishReason }
+}
+
+const TEXT_MEMBERS = new Set(['role', 'content', 'refusal', 'annotations'])
+
+/** The commonest message by far, a text that lacks nothing: no member of it needs a second look. */
+function isWholeText(message: JsonObject): message is JsonObject & { content: string } {
+  for (const key in message) if (!TEXT_MEMBERS.has(key)) return false
+  const { role, content, refusal, annotations } = message
+  return role === 'assistant' && typeof content === 'string' && refusal === null && annotations !== null
 }
 
 /** What OpenAI requires of a message, made true by filling in; nothing that says something is taken away. */

@@ -61,7 +61,9 @@ export interface ReplyIdentity {
 
 /** A whole, valid JSON answer. `json` is an OpenAI `chat.completion` whose id and model are already ours. */
 export interface ChatReply {
-  json: Buffer
+  readonly json: Buffer
+  /** The same with `billed`, a JSON text, as its `usage`: what a client is sent. */
+  jsonWith(billed: string): Buffer
   /** `undefined` when the upstream reported none: then our own count is billed. */
   usage: Usage | undefined
   /** Everything the model wrote (text, reasoning, tool arguments), joined, for our own count. */

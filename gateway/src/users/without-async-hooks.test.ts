@@ -21,7 +21,12 @@ test('a storage works inside calls that overlap, and is off for everyone when th
   global[BETTER_AUTH] = { context: { requestStateAsyncStorage: storage, other: undefined } }
   const guarded = createStorageGuard()
   const call = (name: string) =>
-    guarded(() => storage.run(name, async () => (await null, storage.getStore())))
+    guarded(() =>
+      storage.run(name, async () => {
+        await null
+        return storage.getStore()
+      }),
+    )
   expect(await Promise.all([call('one'), call('two')])).toEqual(['one', 'two'])
   expect(disabled).toBe(1)
   expect(storage.getStore()).toBeUndefined()
