@@ -90,7 +90,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#headersSeen = true
     this.headersAtMs = this.#clock.monotonicMs()
     this.#dueMs = this.headersAtMs + this.#limits.idleMs
-    this.#arm(this.headersAtMs)
+    // A timer that fires too early looks again; one that would fire too late is set anew.
+    if (this.#dueMs < this.#armedForMs) this.#arm(this.headersAtMs)
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       this.#fail({ class: 'malformed', message: `the upstream sent content-encoding ${encoding} unasked` })
@@ -127,7 +128,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     // While we hold the upstream back for a slow reader, its silence is our doing.
     const dueMs = this.#paused ? nowMs + this.#limits.idleMs : this.#dueMs
-    this.#armedForMs = Math.min(dueMs, this.#totalDueMs)
+    this.#armedForMs = Math.min(dueMs, nowMs + this.#limits.idleMs, this.#totalDueMs)
     this.#timer = setTimeout(() => this.#onTimer(), Math.max(0, this.#armedForMs - nowMs))
   }
 

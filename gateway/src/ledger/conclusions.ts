@@ -15,8 +15,14 @@ export type Concluded = Settled | SettleRefusal | HoldState | undefined
  * when it fails between two kinds: each is idempotent.
  */
 export async function runConclusions(pool: LedgerPool, batch: readonly Conclusion[]): Promise<Concluded[]> {
-  const answers = new Map<Conclusion, Concluded>()
   const settles = batch.filter((one) => one.kind === 'settle')
+  if (settles.length === batch.length) {
+    return settleBatch(
+      pool,
+      settles.map(({ operation }) => operation),
+    )
+  }
+  const answers = new Map<Conclusion, Concluded>()
   const voids = batch.filter((one) => one.kind === 'void')
   const renewals = batch.flatMap((one) => (one.kind === 'renew' ? one.ids : []))
   if (settles.length > 0) {

@@ -202,7 +202,9 @@ function accountIds(pool: store.LedgerPool): Ledger['accountId'] {
   const known = new LRUCache<string, bigint>({ max: REMEMBERED_ACCOUNTS })
   return async (ref) => {
     const key = accountKey(ref)
-    const id = known.get(key) ?? (await store.openAccount(pool, ref.code, ref.owner))
+    const found = known.get(key)
+    if (found !== undefined) return found
+    const id = await store.openAccount(pool, ref.code, ref.owner)
     known.set(key, id)
     return id
   }

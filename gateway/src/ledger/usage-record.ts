@@ -32,9 +32,23 @@ export interface UsageRecord {
 
 /** The records of a batch as `ledger.settle_batch` reads them. */
 export function usageRecordsJson(records: readonly UsageRecord[]): string {
-  return JSON.stringify(records.map(columns), (_, value) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  )
+  return `[${records.map(recordJson).join()}]`
+}
+
+function recordJson(record: UsageRecord): string {
+  return `${JSON.stringify(columns(record)).slice(0, -1)},"price":${priceJson(record.price)}}`
+}
+
+const priceTexts = new WeakMap<object, string>()
+
+/** A price never changes once it is frozen, and the same few are billed all day. */
+function priceJson(price: object): string {
+  let text = priceTexts.get(price)
+  if (text === undefined) {
+    text = JSON.stringify(price, (_, value) => (typeof value === 'bigint' ? value.toString() : value))
+    priceTexts.set(price, text)
+  }
+  return text
 }
 
 function columns(record: UsageRecord) {
@@ -55,7 +69,6 @@ function columns(record: UsageRecord) {
     audio_output: usage.audioOutput,
     reasoning: usage.reasoning,
     source: record.usageSource,
-    price: record.price,
     stream: record.stream,
     finish: record.finishReason,
     started: record.startedAt.toISOString(),

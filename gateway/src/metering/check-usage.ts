@@ -26,8 +26,7 @@ export function checkUsage(
   bounds: UsageBounds,
 ): { usage: Usage } | { usage: undefined; flag: UsageFlag } {
   if (reported === undefined) return { usage: undefined, flag: 'not_reported' }
-  const counts = [...tokenClasses.map((tokenClass) => reported[tokenClass]), reported.reasoning]
-  if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0))
+  if (!isCount(reported.reasoning) || !tokenClasses.every((tokenClass) => isCount(reported[tokenClass])))
     return { usage: undefined, flag: 'not_a_count' }
   const mostInput =
     bounds.contextWindow === undefined ? MAX_INPUT_TOKENS : bounds.contextWindow * CONTEXT_SLACK
@@ -37,4 +36,8 @@ export function checkUsage(
   // Reasoning is a note on output and has no price; a report that says more of it than there is output is trimmed.
   if (reported.reasoning > reported.output) return { usage: { ...reported, reasoning: reported.output } }
   return { usage: reported }
+}
+
+function isCount(count: number): boolean {
+  return Number.isSafeInteger(count) && count >= 0
 }

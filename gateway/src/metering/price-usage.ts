@@ -93,7 +93,19 @@ function dearestPrices(table: PriceTable, inputTokens: number): { input: bigint;
   return { input, output }
 }
 
+const dearestOf = new WeakMap<TokenPrices, { input: bigint; output: bigint }>()
+
+/** Found once for each table: every offer of every request asks for it. */
 function dearestClasses(prices: TokenPrices): { input: bigint; output: bigint } {
+  let dearest = dearestOf.get(prices)
+  if (!dearest) {
+    dearest = findDearest(prices)
+    dearestOf.set(prices, dearest)
+  }
+  return dearest
+}
+
+function findDearest(prices: TokenPrices): { input: bigint; output: bigint } {
   const { uncachedInput, cacheRead, cacheWrite5m, cacheWrite1h, audioInput } = prices
   let input = uncachedInput
   for (const other of [cacheRead, cacheWrite5m, cacheWrite1h, audioInput]) if (other > input) input = other

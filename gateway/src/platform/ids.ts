@@ -8,6 +8,11 @@ export type IdPrefix = 'gen-' | 'org-' | 'usr-' | 'key-' | 'lst-' | 'jrn-' | 'se
 
 // Crockford's alphabet in lower case: no i, l, o, u, so an id read aloud stays the same id.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
+const NO_DIGIT = 255
+const DIGIT_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16)
+  return Number.isNaN(value) ? NO_DIGIT : value
+})
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 // Random bytes are drawn in blocks: one system call serves 400 ids.
@@ -36,8 +41,9 @@ export function formatId(prefix: IdPrefix, uuid: string): string {
   let bits = 2
   let value = 0
   for (let index = 0; index < uuid.length; index += 1) {
-    if (uuid[index] === '-') continue
-    value = (value << 4) | Number.parseInt(uuid[index] as string, 16)
+    const digit = DIGIT_VALUES[uuid.charCodeAt(index)] as number
+    if (digit === NO_DIGIT) continue
+    value = (value << 4) | digit
     bits += 4
     if (bits >= 5) {
       bits -= 5

@@ -86,13 +86,13 @@ const hints = [
   ],
   ...['nvapi', 'whsec', 'ghp', 'gho', 'glpat', 'github_pat'],
 ]
+const hinted = new RegExp(hints.map((hint) => hint.replace(/[?\\]/g, '\\$&')).join('|'), 'i')
 
 /** `text` without the secrets that can be told by their shape or name, nor any of `known`. */
 export function redact(text: string, known: readonly string[] = []): string {
   let clean = text
-  for (const secret of known) clean = clean.replaceAll(secret, MARK)
-  const lower = clean.toLowerCase()
-  if (!hints.some((hint) => lower.includes(hint))) return clean
+  for (const secret of known) if (clean.includes(secret)) clean = clean.replaceAll(secret, MARK)
+  if (!hinted.test(clean)) return clean
   // URLs first: their passwords may look like anything else.
   for (const [pattern, replacement] of shaped) clean = clean.replace(pattern, replacement)
   for (const [pattern, replacement] of named) clean = clean.replace(pattern, replacement)

@@ -155,7 +155,7 @@ function surveyOffers(deps: PlanDeps, offers: readonly Offer[], request: PlanReq
 function order(survey: Survey, request: PlanRequest, panic: boolean): Offer[] {
   const { usable, probes, ejected } = survey
   const uncovered = request.policy.allowFallbacks === false && usable.length > 0
-  const ranked = rank(uncovered ? usable : [...usable, ...probes], {
+  const ranked = rank(uncovered || probes.length === 0 ? usable : [...usable, ...probes], {
     sort: request.policy.sort ?? 'balanced',
     seed: request.requestId,
     inputTokens: request.inputTokens,

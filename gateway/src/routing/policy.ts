@@ -48,9 +48,16 @@ function microsPerMTok(text: string | undefined): bigint | undefined {
   return text === undefined ? undefined : (parseScaled(text, 6) ?? 0n)
 }
 
-/** Listings are named as the outside knows them, or by their bare UUID. */
+const setsOfNames = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+/** Listings are named as the outside knows them, or by their bare UUID. A key's lists are the same at every request. */
 function namesOf(names: readonly string[]): ReadonlySet<string> {
-  return new Set(names.map((name) => parseId('lst-', name) ?? name))
+  let set = setsOfNames.get(names)
+  if (!set) {
+    set = new Set(names.map((name) => parseId('lst-', name) ?? name))
+    setsOfNames.set(names, set)
+  }
+  return set
 }
 
 function isNamed(offer: Offer, names: ReadonlySet<string>): boolean {

@@ -33,6 +33,7 @@ export interface Ranking {
 
 /** At most `MAX_RANKED` offers, best first. */
 export function rank(candidates: readonly Candidate[], ranking: Ranking): Offer[] {
+  if (candidates.length === 1) return [(candidates[0] as Candidate).offer]
   const ordered =
     ranking.sort === 'price' ? byPrice(candidates, ranking) : drawn(candidates, randomOf(ranking.seed))
   return ordered.map(({ offer }) => offer)
