@@ -7,6 +7,8 @@ import { AddressRefused } from './resolve.ts'
 export interface ExchangeFailure {
   class: 'network' | 'timeout' | 'malformed' | 'server_error' | 'own_fault' | 'client_gone'
   message: string
+  /** A limit of ours ended it: the caller of the gateway read too slowly, or asked for more than fits. */
+  cut?: 'slow_reader' | 'too_large'
 }
 
 export interface ExchangeLimits {
@@ -29,6 +31,8 @@ export interface ExchangeHandler {
 
 // A timer that fires this late was held up by our own event loop; the seller is not to blame.
 const LATE_TIMER_MS = 250
+// Held back for longer than this in all, the exchange ran out of time because of whom it was held back for.
+const SLOW_READER_MS = 5_000
 
 /** One call to an upstream, from dispatch to its last byte. */
 export class Exchange implements Dispatcher.DispatchHandler {
@@ -45,6 +49,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #headersSeen = false
   #over = false
   #paused = false
+  #pausedAtMs = 0
+  #heldBackMs = 0
   /** Milliseconds (monotonic) at which the response headers arrived. */
   headersAtMs: number | undefined
 
@@ -65,13 +71,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   pause(): void {
+    if (!this.#paused) this.#pausedAtMs = this.#clock.monotonicMs()
     this.#paused = true
     this.#controller?.pause()
   }
 
   resume(): void {
+    const nowMs = this.#clock.monotonicMs()
+    if (this.#paused) this.#heldBackMs += nowMs - this.#pausedAtMs
     this.#paused = false
-    this.#dueMs = this.#clock.monotonicMs() + this.#limits.idleMs
+    this.#dueMs = nowMs + this.#limits.idleMs
     this.#controller?.resume()
   }
 
@@ -97,7 +106,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#fail({ class: 'malformed', message: `the upstream sent content-encoding ${encoding} unasked` })
       return
     }
-    this.#handler.onHeaders(status, headers as Readonly<Record<string, string>>)
+    this.#handler.onHeaders(status, flat(headers))
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -105,7 +114,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#dueMs = this.#clock.monotonicMs() + this.#limits.idleMs
     this.#bytes += chunk.length
     if (this.#bytes > this.#limits.maxBytes) {
-      this.#fail({ class: 'malformed', message: `the answer is larger than ${this.#limits.maxBytes} bytes` })
+      this.#fail({
+        class: 'malformed',
+        message: `the answer is larger than ${this.#limits.maxBytes} bytes`,
+        cut: 'too_large',
+      })
       return
     }
     this.#handler.onData(chunk)
@@ -114,7 +127,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     if (this.#over) return
     this.#finish()
-    this.#handler.onEnd()
+    try {
+      this.#handler.onEnd()
+    } catch (error) {
+      // Swallowed by the client library, it would leave the request waiting for ever.
+      this.#handler.onFailure({
+        class: 'malformed',
+        message: `the answer could not be read: ${String(error)}`,
+      })
+    }
   }
 
   onResponseError(_controller: unknown, error: Error): void {
@@ -151,7 +172,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return
     }
     const what = totalIsUp ? 'the whole answer' : this.#headersSeen ? 'the next bytes' : 'response headers'
-    this.#fail({ class: 'timeout', message: `the upstream did not send ${what} in time` })
+    const heldBackMs = this.#heldBackMs + (this.#paused ? nowMs - this.#pausedAtMs : 0)
+    this.#fail({
+      class: 'timeout',
+      message: `the upstream did not send ${what} in time`,
+      ...(totalIsUp && heldBackMs > SLOW_READER_MS ? { cut: 'slow_reader' } : {}),
+    })
   }
 
   #fail(failure: ExchangeFailure): void {
@@ -164,6 +190,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#over = true
     clearTimeout(this.#timer)
   }
+}
+
+/** One value per name: a header that was sent twice counts as its first. */
+function flat(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(headers)) if (Array.isArray(value)) headers[name] = value[0]
+  return headers as Readonly<Record<string, string>>
 }
 
 function classify(error: Error, headersSeen: boolean): ExchangeFailure {

@@ -57,3 +57,36 @@ test('taking out every member leaves an empty object', () => {
   const text = bytes('{ "a" : 1 , "b" : [1,2] }')
   expect(editMembers(text, scanMembers(text), { a: undefined, b: undefined }).toString()).toBe('{}')
 })
+
+test('long strings with escapes at every place, and long keys, are read to their own end', () => {
+  const piece = fc.constantFrom(
+    'a',
+    '"',
+    '\\',
+    '\\"',
+    'é',
+    'x'.repeat(63),
+    'x'.repeat(64),
+    'x'.repeat(200),
+    '{',
+    ',',
+  )
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
+  fc.assert(
+    fc.property(fc.dictionary(text, fc.array(text, { maxLength: 3 }), { maxKeys: 4 }), (value) => {
+      const json = bytes(JSON.stringify(value))
+      const read = [...scanMembers(json).spans].map(([key, { start, end }]) => [
+        key,
+        JSON.parse(json.subarray(start, end).toString()),
+      ])
+      expect(Object.fromEntries(read)).toEqual(value)
+    }),
+  )
+})
+
+test('of a key that stands twice the last stays, once, and so does everything between', () => {
+  const text = bytes('{"a":1,"x":2,"b":3,"x":4,"c":5}')
+  const edited = editMembers(text, scanMembers(text), { model: '"ours"' }).toString()
+  expect(edited.match(/"x"/g)).toHaveLength(1)
+  expect(JSON.parse(edited)).toEqual({ a: 1, x: 4, b: 3, c: 5, model: 'ours' })
+})

@@ -9,8 +9,39 @@ export class ClientLeft extends Error {
   }
 }
 
-/** The whole body, at most `limitBytes`. Throws `request_too_large`, `unsupported_media_type`, or `ClientLeft`. */
-export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+/** Bytes of bodies that the process holds at once; whoever takes gives back when its request is over. */
+export class BodyBudget {
+  readonly #limitBytes: number
+  #heldBytes = 0
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  /** Throws `overloaded` when there is no room for `bytes` more. */
+  take(bytes: number): void {
+    if (this.#heldBytes + bytes > this.#limitBytes) {
+      throw new GatewayError('overloaded', 'Too many large requests are being read; try again shortly.', {
+        retryAfterMs: 1_000,
+      })
+    }
+    this.#heldBytes += bytes
+  }
+
+  giveBack(bytes: number): void {
+    this.#heldBytes -= bytes
+  }
+}
+
+/**
+ * The whole body, at most `limitBytes`; `take` is told of every piece and may throw.
+ * Throws `request_too_large`, `unsupported_media_type`, or `ClientLeft`.
+ */
+export function readBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  take: (bytes: number) => void = () => undefined,
+): Promise<Buffer> {
   refuseEarly(request, limitBytes)
   // Whoever left while we looked at the key will send no event any more.
   if (request.destroyed) return Promise.reject(new ClientLeft())
@@ -19,13 +50,16 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
     let size = 0
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size > limitBytes) {
+      try {
+        if (size > limitBytes) throw tooLarge(limitBytes)
+        take(chunk.length)
+        chunks.push(chunk)
+      } catch (error) {
         request.pause()
         request.removeAllListeners('data')
-        reject(tooLarge(limitBytes))
-        return
+        chunks.length = 0
+        reject(error)
       }
-      chunks.push(chunk)
     })
     request.on('end', () =>
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)),

@@ -28,16 +28,27 @@ export function createHttpServer(handle: RequestHandler): Server {
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
       noDelay: true,
     },
-    handle,
+    (message, response) => whenItsTurn(message, response, handle),
   )
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', refuseBytes)
   return server
 }
 
+/**
+ * A pipelined request has no socket until the answer before it is done, and until then would not hear that its client
+ * left; it is begun only then.
+ */
+function whenItsTurn(message: IncomingMessage, response: ServerResponse, handle: RequestHandler): void {
+  if (response.socket) handle(message, response)
+  else response.once('socket', () => handle(message, response))
+}
+
 /** Bytes that are no HTTP request, or too many headers of one. */
 function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // In the middle of an answer a second one would be taken for a part of it.
+  const answering = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage?.headersSent === true
+  if (error.code === 'ECONNRESET' || !socket.writable || answering) {
     socket.destroy()
     return
   }

@@ -1,7 +1,7 @@
 /** `POST /v1/chat/completions`: names the request, walks it through the corridor, and tells what became of it. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { corsHeaders } from '../http/cors.ts'
-import { ClientLeft, readBody } from '../http/read-body.ts'
+import { BodyBudget, ClientLeft, readBody } from '../http/read-body.ts'
 import { sendError } from '../http/send.ts'
 import type { Caller } from '../keys/verify.ts'
 import { GatewayError, toGatewayError } from '../platform/errors.ts'
@@ -18,6 +18,8 @@ import { serveStream } from './serve-stream.ts'
 
 // Agents send whole repositories and images; see decision 14 of the design notes.
 const MAX_BODY_BYTES = 32 * 1024 * 1024
+// All bodies together; one alone may be large, a flood of them may not take the process.
+const MAX_HELD_BODY_BYTES = 512 * 1024 * 1024
 const ROUTE = 'chat_completions'
 
 interface Visit {
@@ -29,6 +31,8 @@ interface Visit {
   caller: Caller | undefined
   client: ClientStream | undefined
   cut: CutOff
+  /** Of the request's body; given back when the visit is over. */
+  bodyBytes: number
 }
 
 /** The handler, and how many requests it is serving. */
@@ -46,6 +50,7 @@ export interface ChatRoute {
 export function createChatRoute(deps: InferenceDeps): ChatRoute {
   const running = new Set<Promise<void>>()
   const cuts = new Set<CutOff>()
+  const bodies = new BodyBudget(MAX_HELD_BODY_BYTES)
   let draining = false
 
   function refuseIfFull(): void {
@@ -75,13 +80,15 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
         caller: undefined,
         client: undefined,
         cut: { stop: undefined, reason: undefined },
+        bodyBytes: 0,
       }
-      const work = visitCorridor(deps, visit, refuseIfFull)
+      const work = visitCorridor(deps, visit, { refuseIfFull, bodies })
       running.add(work)
       cuts.add(visit.cut)
       void work.finally(() => {
         running.delete(work)
         cuts.delete(visit.cut)
+        bodies.giveBack(visit.bodyBytes)
       })
     },
     inFlight: () => running.size,
@@ -101,13 +108,22 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
   }
 }
 
+interface Door {
+  refuseIfFull(): void
+  bodies: BodyBudget
+}
+
 /** Never rejects: whatever happens becomes an answer, a log line and a metric. */
-async function visitCorridor(deps: InferenceDeps, visit: Visit, refuseIfFull: () => void): Promise<void> {
+async function visitCorridor(
+  deps: InferenceDeps,
+  visit: Visit,
+  { refuseIfFull, bodies }: Door,
+): Promise<void> {
   const { response, requestId } = visit
   let failure: GatewayError | undefined
   try {
     refuseIfFull()
-    await serveChat(deps, visit)
+    await serveChat(deps, visit, bodies)
   } catch (error) {
     if (error instanceof ClientLeft || (response.destroyed && !response.writableEnded)) failure = undefined
     else failure = visit.cut.reason ?? toGatewayError(error)
@@ -141,10 +157,13 @@ function answerError(
   sendError(response, failure, requestId)
 }
 
-async function serveChat(deps: InferenceDeps, visit: Visit): Promise<void> {
+async function serveChat(deps: InferenceDeps, visit: Visit, bodies: BodyBudget): Promise<void> {
   const { message, response, trace, uuid, requestId } = visit
   visit.caller = await authenticate(deps, message)
-  const bytes = await readBody(message, MAX_BODY_BYTES)
+  const bytes = await readBody(message, MAX_BODY_BYTES, (count) => {
+    bodies.take(count)
+    visit.bodyBytes += count
+  })
   const { request, members } = await deps.parser.parse(bytes)
   trace.stream = request.stream === true
   trace.model = request.model
@@ -180,6 +199,8 @@ async function concludeUnserved(
 ): Promise<void> {
   const left = response.destroyed && !response.writableEnded
   try {
+    // A settlement that was tried stays the only one: whether it was booked or not, other figures would contradict it.
+    if (chat.hold.concluded) return
     chat.admission.correct(0)
     if (!left || trace.answeredBy === undefined)
       await deps.settlement.void(chat.hold, left ? 'client_gone' : 'not_served')

@@ -1,6 +1,6 @@
 /** A chat completion as one JSON answer: read whole and checked before the status is sent, so any failure can fail over. */
 import type { ServerResponse } from 'node:http'
-import type { ExchangeFailure } from '../egress/exchange.ts'
+import type { Exchange, ExchangeFailure } from '../egress/exchange.ts'
 import { sendJson } from '../http/send.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { countText } from '../metering/count-tokens.ts'
@@ -22,6 +22,7 @@ import type { InferenceDeps } from './deps.ts'
 import { FailureBody } from './failure-body.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
+import { serveOffers } from './serve-offers.ts'
 import { callUpstream } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
 
@@ -44,7 +45,7 @@ interface ServedReply {
 /** Serves the answer and books it. Throws `GatewayError`; then nothing was sent and the caller voids the hold. */
 export async function serveJson(deps: InferenceDeps, service: JsonService): Promise<void> {
   const { chat, response, trace } = service
-  const served = await deps.router.serve(chat.plan, async ({ offer, lease, attemptNumber }) => {
+  const served = await serveOffers(deps, chat, async ({ offer, lease, attemptNumber }) => {
     if (service.cut.reason) throw service.cut.reason
     trace.attemptStarted(offer)
     const result = await requestReply(deps, service, offer)
@@ -101,7 +102,22 @@ function requestReply(
     const chunks: Buffer[] = []
     let failureBody: FailureBody | undefined
     let answered: Headers = {}
-    const exchange = callUpstream(deps, {
+    let exchange: Exchange | undefined
+    const finish = (result: { reply: ChatReply } | { failure: UpstreamFailure }) => {
+      response.off('close', onClose)
+      cut.stop = undefined
+      resolve(result)
+    }
+    const onClose = () => {
+      if (response.writableEnded) return
+      exchange?.abort()
+      finish({ failure: { class: 'client_gone', message: 'the client left' } })
+    }
+    cut.stop = (failure) => {
+      exchange?.abort()
+      finish({ failure })
+    }
+    exchange = callUpstream(deps, {
       chat,
       offer,
       handler: {
@@ -121,26 +137,20 @@ function requestReply(
           if (failureBody) finish({ failure: failureBody.classify(format, deps.clock.nowMs()) })
           else finish(readReply(deps, { format, identity, headers: answered, body: bodyOf(chunks) }))
         },
-        onFailure: (failure: ExchangeFailure) => finish({ failure }),
+        onFailure: (failure: ExchangeFailure) => finish({ failure: failure.cut ? tooLarge : failure }),
       },
     })
-    const onClose = () => {
-      if (response.writableEnded) return
-      exchange.abort()
-      finish({ failure: { class: 'client_gone', message: 'the client left' } })
-    }
-    cut.stop = (failure) => {
-      exchange.abort()
-      finish({ failure })
-    }
-    const finish = (result: { reply: ChatReply } | { failure: UpstreamFailure }) => {
-      response.off('close', onClose)
-      cut.stop = undefined
-      resolve(result)
-    }
     response.on('close', onClose)
     if (response.destroyed) onClose()
   })
+}
+
+/** No other offer would answer shorter, so it is the caller's to change. */
+const tooLarge: UpstreamFailure = {
+  class: 'user_error',
+  message: 'the answer is larger than we read',
+  callerMessage:
+    'The answer is larger than 16 MiB. Ask for fewer choices, less logprobs or a lower maximum, or stream it.',
 }
 
 function bodyOf(chunks: readonly Buffer[]): Buffer {

@@ -13,6 +13,7 @@ import type { CutOff } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
+import { serveOffers } from './serve-offers.ts'
 import { StreamRelay } from './stream-relay.ts'
 import { callUpstream } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
@@ -49,7 +50,7 @@ export async function serveStream(
   const earlyHead = setTimeout(() => openEarly(service, client), EARLY_HEAD_MS)
   let open: OpenStream
   try {
-    open = await deps.router.serve(chat.plan, (attempt) => openRelay(deps, service, client, attempt))
+    open = await serveOffers(deps, chat, (attempt) => openRelay(deps, service, client, attempt))
   } finally {
     clearTimeout(earlyHead)
   }
@@ -60,7 +61,10 @@ export async function serveStream(
   response.off('close', onClose)
   if (end.kind === 'complete') await concludeComplete(deps, service, client, open)
   else if (end.kind === 'client_gone') await concludeLeft(deps, service, open)
-  else await concludeBroken(deps, service, client, open, end.failure)
+  else if (end.kind === 'cut_off') {
+    await concludeLeft(deps, service, open)
+    client.fail(cutOffError(end.by), service.identity.id)
+  } else await concludeBroken(deps, service, client, open, end.failure)
 }
 
 function openEarly({ chat, identity, headers }: StreamService, client: ClientStream): void {
@@ -131,7 +135,7 @@ async function concludeComplete(
   client.finish(`${usageEvent(chat, identity, billed, trace.costNanos)}data: [DONE]\n\n`)
 }
 
-/** A client that leaves pays for its prompt and for what was delivered, by our count, within the hold. */
+/** A client that leaves, or is cut off, pays for its prompt and for what was delivered, by our count, within the hold. */
 async function concludeLeft(
   deps: InferenceDeps,
   service: StreamService,
@@ -170,6 +174,16 @@ async function concludeBroken(
   if (!client.headSent) throw error
   await deps.settlement.void(chat.hold, failure.class)
   client.fail(error, identity.id)
+}
+
+function cutOffError(by: 'slow_reader' | 'too_large'): GatewayError {
+  const why =
+    by === 'slow_reader'
+      ? 'The stream was read too slowly and its time is up.'
+      : 'The stream grew larger than 64 MiB. Ask for fewer choices or less logprobs.'
+  return new GatewayError('request_timeout', `${why} You were charged for what was delivered.`, {
+    retryable: false,
+  })
 }
 
 function brokenStream(failure: UpstreamFailure): GatewayError {

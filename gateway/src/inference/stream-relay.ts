@@ -27,6 +27,8 @@ export type StreamEnd =
   | { kind: 'complete' }
   | { kind: 'upstream_failed'; failure: UpstreamFailure }
   | { kind: 'client_gone' }
+  /** A limit of ours, reached because of how or how much the client reads. */
+  | { kind: 'cut_off'; by: NonNullable<ExchangeFailure['cut']> }
 
 /** What the relay needs of the client's side. */
 export interface RelaySink {
@@ -156,6 +158,7 @@ export class StreamRelay implements ExchangeHandler {
   onFailure(failure: ExchangeFailure): void {
     // A connection that breaks after the finish and the usage has delivered everything there was.
     if (this.finishReason !== undefined && this.usage !== undefined) this.#complete()
+    else if (failure.cut && this.#stage === 'flowing') this.#end({ kind: 'cut_off', by: failure.cut })
     else this.#fail(failure)
   }
 

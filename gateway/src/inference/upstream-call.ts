@@ -6,7 +6,10 @@ import type { InferenceDeps } from './deps.ts'
 const MAX_JSON_BYTES = 16 * 1024 * 1024
 const MAX_STREAM_BYTES = 64 * 1024 * 1024
 
-/** Sends the chat to `offer`'s upstream in its own wire format. The answer goes to `handler`. */
+/**
+ * Sends the chat to `offer`'s upstream in its own wire format. The answer goes to `handler`. Throws the `GatewayError`
+ * of a format that cannot say the request.
+ */
 export function callUpstream(
   { providers, egress, bounds }: InferenceDeps,
   { chat, offer, handler }: { chat: AdmittedChat; offer: Offer; handler: ExchangeHandler },

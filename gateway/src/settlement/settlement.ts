@@ -39,6 +39,8 @@ export interface Hold {
   readonly amountNanos: bigint
   /** Resolves when the hold is committed; rejects with the refusal. Nothing may be sent to the client before. */
   readonly durable: Promise<void>
+  /** A settlement or release was asked for, whatever came of it. */
+  concluded: boolean
 }
 
 export interface Settlement {
@@ -152,6 +154,7 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
       keyId: request.keyId,
       amountNanos: request.amountNanos,
       durable,
+      concluded: false,
     }
   }
 
@@ -212,6 +215,7 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
 
   /** Runs the last act of a hold; after it, also when it failed, nobody renews the hold and it expires by itself. */
   function conclude<Result>(hold: Hold, act: Promise<Result>): Promise<Result> {
+    hold.concluded = true
     return track(act.finally(() => live.delete(hold.id)))
   }
 
