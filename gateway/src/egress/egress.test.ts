@@ -225,3 +225,60 @@ test('an upstream we keep waiting for a slow reader is not timed out for its sil
   })
   expect(outcome).toMatch(/whole answer/)
 })
+
+test('a reader that throws at the end of an answer is told of a failure, and nothing waits for ever', async () => {
+  const { origin } = await upstream((socket) => socket.once('data', () => socket.end(ok)))
+  const egress = egressWith({ allowPrivate: true })
+  const failure = await new Promise<ExchangeFailure>((resolve) => {
+    egress.send(
+      {
+        baseUrl: origin,
+        auth: { header: 'authorization', prefix: '' },
+        sealedCredential: sealer.seal('k', 'a'),
+        credentialAad: 'a',
+      },
+      { method: 'POST', path: '/', headers: {} },
+      { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
+      {
+        onHeaders: () => undefined,
+        onData: () => undefined,
+        onEnd: () => {
+          throw new TypeError('value.trim is not a function')
+        },
+        onFailure: resolve,
+      },
+    )
+  })
+  expect(failure).toMatchObject({ class: 'malformed', message: expect.stringContaining('trim') })
+})
+
+test('a header that was sent twice counts as its first', async () => {
+  const twice = 'HTTP/1.1 429 Busy\r\nretry-after: 3\r\nretry-after: 9\r\ncontent-length: 0\r\n\r\n'
+  const { origin } = await upstream((socket) => socket.once('data', () => socket.end(twice)))
+  const headers = await new Promise<Readonly<Record<string, string>>>((resolve) => {
+    egressWith({ allowPrivate: true }).send(
+      {
+        baseUrl: origin,
+        auth: { header: 'authorization', prefix: '' },
+        sealedCredential: sealer.seal('k', 'a'),
+        credentialAad: 'a',
+      },
+      { method: 'POST', path: '/', headers: {} },
+      { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
+      {
+        onHeaders: (_status, seen) => resolve(seen),
+        onData: () => undefined,
+        onEnd: () => undefined,
+        onFailure: () => resolve({}),
+      },
+    )
+  })
+  expect(headers['retry-after']).toBe('3')
+})
+
+test('our own size limit is told apart from an upstream that sends nonsense', async () => {
+  const long = `HTTP/1.1 200 OK\r\ncontent-length: 3000\r\n\r\n${'z'.repeat(3_000)}`
+  const { origin } = await upstream((socket) => socket.once('data', () => socket.end(long)))
+  const heard = await call(egressWith({ allowPrivate: true }), origin, { maxBytes: 2_000 })
+  expect(heard.failure).toMatchObject({ cut: 'too_large' })
+})
