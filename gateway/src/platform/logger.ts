@@ -13,9 +13,6 @@ export interface LoggerOptions {
 
 // Lines wait in memory while standard output is slow; beyond this they are lost rather than the gateway.
 const MAX_BUFFERED_BYTES = 16 * 1024 * 1024
-// A write costs more than the line in it: under load some ten lines go together, and none waits longer than this.
-const WRITE_BYTES = 4 * 1024
-const WRITE_AFTER_MS = 100
 // An ordinary line has 500 bytes. A longer one holds what nobody reads, such as an upstream's page.
 const MAX_LINE_LENGTH = 64 * 1024
 const KEPT_LENGTH = 8 * 1024
@@ -38,14 +35,7 @@ export function createLogger({ level, destination, secrets = [] }: LoggerOptions
       // The finished line: nothing can get past it by standing in an unforeseen field.
       hooks: { streamWrite: (line) => redact(bounded(line), known) },
     },
-    destination ??
-      pino.destination({
-        dest: 1,
-        sync: false,
-        minLength: WRITE_BYTES,
-        periodicFlush: WRITE_AFTER_MS,
-        maxLength: MAX_BUFFERED_BYTES,
-      }),
+    destination ?? pino.destination({ dest: 1, sync: false, maxLength: MAX_BUFFERED_BYTES }),
   )
 }
 

@@ -186,3 +186,17 @@ test('an answer that gives a key twice is read as every parser reads it', () => 
   expect(reply.text).toBe('two')
   expect(reply.json).toMatchObject({ id: identity.id, choices: [{ message: { content: 'two' } }] })
 })
+
+test('the bill takes the place of what the vendor reported, and is added where he reported nothing', () => {
+  const message = { role: 'assistant', content: 'hi', refusal: null }
+  const bodies = [
+    { ...withMessage(message), usage: { prompt_tokens: 9, completion_tokens: 9, total_tokens: 18 } },
+    withMessage(message),
+    { ...withMessage(message), usage: 'many' },
+  ]
+  for (const body of bodies) {
+    const reply = readOpenAiReply(Buffer.from(JSON.stringify(body)), identity)
+    const sent = JSON.parse(reply.jsonWith('{"prompt_tokens":1,"cost":0.5}').toString())
+    expect(sent).toEqual({ ...JSON.parse(reply.json.toString()), usage: { prompt_tokens: 1, cost: 0.5 } })
+  }
+})

@@ -119,3 +119,37 @@ test('nothing is added that the caller did not send, whatever he sends', () => {
     }),
   )
 })
+
+test('the tier of service is the seller`s to choose', () => {
+  for (const tier of ['priority', 'flex', 'auto', 'default']) {
+    const body = JSON.stringify({
+      model: 'm',
+      service_tier: tier,
+      messages: [{ role: 'user', content: 'hi' }],
+    })
+    expect(JSON.parse(sent(body))).not.toHaveProperty('service_tier')
+  }
+})
+
+test('what costs the seller more than tokens is refused, by its name', () => {
+  const body = (more: object) =>
+    JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], ...more })
+  const refused = (param: string) => expect.objectContaining({ code: 'invalid_value', details: { param } })
+  const fn = { type: 'function', function: { name: 'f' } }
+  const extras: [string, object][] = [
+    ['web_search_options', { web_search_options: {} }],
+    ['search_parameters', { search_parameters: { mode: 'on' } }],
+    ['plugins', { plugins: [{ id: 'web' }] }],
+    ['tools[1].type', { tools: [fn, { type: 'web_search' }] }],
+    ['tools[0].type', { tools: [{ type: 'code_interpreter', container: { type: 'auto' } }] }],
+  ]
+  for (const [param, extra] of extras) {
+    expect(() => sent(body(extra)), param).toThrow(refused(param))
+  }
+  const own = {
+    tools: [fn, { type: 'custom', custom: { name: 'c' } }],
+    plugins: [],
+    web_search_options: null,
+  }
+  expect(JSON.parse(sent(body(own)))).toMatchObject(own)
+})

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { retryHintMs } from './retry-hint.ts'
 
 const now = Date.UTC(2026, 0, 10, 12, 0, 0)
-const hint = (headers: Record<string, string>) => retryHintMs(headers, now)
+const hint = (headers: Record<string, string | string[]>) => retryHintMs(headers, now)
 
 test('every way to say when is understood', () => {
   expect(hint({ 'retry-after-ms': '1500' })).toBe(1500)
@@ -108,4 +108,10 @@ test('a length that is said plainly comes back as it was said', () => {
         expect(hint({ 'retry-after': new Date(now + seconds * 1000).toUTCString() })).toBe(seconds * 1000)
     }),
   )
+})
+
+test('a header that came twice is read like one that came once', () => {
+  expect(hint({ 'retry-after': ['7', '7'], date: ['Sat, 10 Jan 2026 12:00:00 GMT'] })).toBe(7000)
+  expect(hint({ 'x-ratelimit-reset-tokens': ['4s', '9s'], 'x-ratelimit-remaining-tokens': ['0'] })).toBe(4000)
+  expect(hint({ 'retry-after': [] })).toBeUndefined()
 })

@@ -1,5 +1,4 @@
 /** When an upstream says that a retry can succeed. */
-import type { Headers } from './provider.ts'
 
 // A hint beyond a day is a fault or a trap; routing then uses its own back-off.
 const MAX_HINT_MS = 24 * 60 * 60 * 1000
@@ -16,12 +15,15 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 // The buckets that vendors name in `x-ratelimit-remaining-…` and `x-ratelimit-reset-…`, Anthropic with its own prefix.
 const BUCKETS = ['requests', 'tokens', 'input-tokens', 'output-tokens']
 
+/** A header that came more than once may be a list. */
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
 /** Milliseconds until a retry makes sense, the longest of all hints; `undefined` when there is none to trust. */
 export function retryHintMs(headers: Headers, nowMs: number): number | undefined {
   const hints = [
-    plainNumber(headers['retry-after-ms'], 1),
-    retryAfter(headers['retry-after'], headers.date, nowMs),
-    moment(headers['x-ratelimit-reset'], nowMs),
+    plainNumber(valueOf(headers, 'retry-after-ms'), 1),
+    retryAfter(valueOf(headers, 'retry-after'), valueOf(headers, 'date'), nowMs),
+    moment(valueOf(headers, 'x-ratelimit-reset'), nowMs),
   ]
   for (const bucket of BUCKETS) {
     hints.push(bucketReset(headers, `x-ratelimit-`, bucket, nowMs))
@@ -33,9 +35,15 @@ export function retryHintMs(headers: Headers, nowMs: number): number | undefined
 
 /** A bucket that still has something left is not the one that refused. */
 function bucketReset(headers: Headers, prefix: string, bucket: string, nowMs: number): number | undefined {
-  const remaining = headers[`${prefix}remaining${bucket && `-${bucket}`}`]
+  const remaining = valueOf(headers, `${prefix}remaining${bucket && `-${bucket}`}`)
   if (remaining !== undefined && Number(remaining) > 0) return undefined
-  return moment(headers[`${prefix}reset${bucket && `-${bucket}`}`], nowMs)
+  return moment(valueOf(headers, `${prefix}reset${bucket && `-${bucket}`}`), nowMs)
+}
+
+/** The first value of a header, as one that came only once has it. */
+function valueOf(headers: Headers, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' ? value : value?.[0]
 }
 
 function retryAfter(value: string | undefined, date: string | undefined, nowMs: number): number | undefined {
