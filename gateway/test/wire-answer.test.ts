@@ -57,7 +57,9 @@ describe('a whole answer', () => {
   })
 
   test('with several choices has each index once, whole and in a stream, and the usage counts them all', async () => {
-    const demo = await scene.gateway.buyer({ demo: true })
+    // One seller, because the two of the demo have each their own words.
+    const listings = await scene.gateway.api('get', '/api/marketplace/listings?provider=demo')
+    const demo = await scene.gateway.buyer({ key: { policy: { only: [listings.body.data[0].id] } } })
     const params = { model: 'gpt-4o-mini', n: 3, messages: [{ role: 'user' as const, content: 'Pick' }] }
     const whole = await demo.openai.chat.completions.create(params)
     expect(whole.choices.map(({ index }) => index)).toEqual([0, 1, 2])
