@@ -67,7 +67,7 @@ export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<Admi
   const { caller, request, body } = asked
   const model = deps.catalog.find(request.model)
   if (!mayUse(deps.catalog, caller, model)) throw notAllowed(model)
-  const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer)
+  const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer, model.contextWindow)
   const requested = request.max_completion_tokens ?? request.max_tokens ?? undefined
   const bounds = {
     ...(requested === undefined ? {} : { requested }),

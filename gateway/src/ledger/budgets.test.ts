@@ -97,6 +97,23 @@ test('a raised budget keeps what was spent; a lifted one refuses nothing and can
   expect(await spend(payer, budgetId, 0n)).toMatchObject({ status: 'budget_exceeded' })
 })
 
+test('a budget that comes back in a later window does not count what was spent before it', async () => {
+  const { payer } = await scene.buyer(1_000n)
+  const budgetId = uuidv7()
+  await scene.ledger.setBudget(budgetId, { limitNanos: 50n, period: 'month' })
+  await spend(payer, budgetId, 50n)
+  await scene.ledger.setBudget(budgetId, null)
+  await spend(payer, budgetId, 30n)
+  await lastMonth(budgetId)
+  await scene.ledger.setBudget(budgetId, { limitNanos: 50n, period: 'month' })
+  expect(await scene.ledger.budgetOf(budgetId)).toMatchObject({ spentNanos: 0n, heldNanos: 0n })
+  expect(await spend(payer, budgetId, 50n)).toMatchObject({ status: 'held' })
+  await scene.ledger.setBudget(budgetId, null)
+  await lastMonth(budgetId)
+  await scene.ledger.setBudget(budgetId, { limitNanos: 60n, period: 'none' })
+  expect(await scene.ledger.budgetOf(budgetId)).toMatchObject({ spentNanos: 50n })
+})
+
 test('of 100 requests at once on a budget for 9, exactly 9 are admitted', async () => {
   const [one, other] = [await scene.buyer(10_000n), await scene.buyer(10_000n)]
   const budgetId = uuidv7()

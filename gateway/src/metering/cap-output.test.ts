@@ -48,7 +48,7 @@ test('without one, the smallest of model, key default and what is left of the wi
     maxOutputTokens: 1_000,
     reason: 'context',
   })
-  expect(capOutput({ ...ask, inputTokens: 500_000 })).toEqual({ maxOutputTokens: 1, reason: 'context' })
+  expect(capOutput({ ...ask, inputTokens: 127_999 })).toEqual({ maxOutputTokens: 1, reason: 'context' })
   expect(capOutput({ modelMax: 16_384, inputTokens: 10 })).toEqual({
     maxOutputTokens: 16_384,
     reason: 'model',
@@ -128,4 +128,17 @@ test('a cap is a whole number from 1 to the model`s maximum, and an affordable o
       },
     ),
   )
+})
+
+test('a prompt that may fill the window still gets an answer worth having, a shorter one what is left', () => {
+  const bounds = { modelMax: 16_384, contextWindow: 128_000 }
+  expect(capOutput({ ...bounds, inputTokens: 128_020 })).toEqual({
+    maxOutputTokens: 4_096,
+    reason: 'context',
+  })
+  expect(capOutput({ ...bounds, modelMax: 100, inputTokens: 128_020 }).maxOutputTokens).toBe(100)
+  expect(capOutput({ ...bounds, inputTokens: 127_000 })).toEqual({
+    maxOutputTokens: 1_000,
+    reason: 'context',
+  })
 })

@@ -51,8 +51,11 @@ function limitWithoutMoney(input: CapInput): { maxOutputTokens: number; reason: 
     limit = { maxOutputTokens: input.keyDefault, reason: 'key_default' }
   }
   if (input.contextWindow !== undefined && input.contextWindow - input.inputTokens < limit.maxOutputTokens) {
-    // The prompt is an upper estimate: whether it really fills the window is for the upstream to say.
-    limit = { maxOutputTokens: Math.max(1, input.contextWindow - input.inputTokens), reason: 'context' }
+    // The prompt is an upper estimate: whether it really fills the window is for the upstream to say. One that seems
+    // to leave no room holds a file of unknown size, or is refused there; an answer of one token would help nobody.
+    const room = input.contextWindow - input.inputTokens
+    const granted = room > 0 ? room : Math.min(limit.maxOutputTokens, COMFORTABLE_TOKENS)
+    limit = { maxOutputTokens: granted, reason: 'context' }
   }
   return limit
 }

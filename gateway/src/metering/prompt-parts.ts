@@ -14,6 +14,8 @@ export interface PromptParts {
   mediaTokensMax: number
   /** Bytes of the body that carry media in place and are no text. */
   mediaBytes: number
+  /** Something is in it whose tokens nobody can tell from here: a file by address or id, a video, an unknown kind. */
+  hasUnmeasured: boolean
 }
 
 interface ImagePrice {
@@ -31,10 +33,13 @@ const IMAGE_GPT_4O_MINI: ImagePrice = { low: 2_833, usual: 25_501, most: 48_169 
 const AUDIO_CHARS_PER_TOKEN = 40
 // A file's text and page images; its base-64 is longer than either.
 const FILE_CHARS_PER_TOKEN = 4
-// A file or image that is only named by id or address.
-const REMOTE_FILE_TOKENS = 2_000
+// What is billed for something unmeasured when its vendor reports no usage.
+const UNMEASURED_TOKENS = 2_000
 
-/** Takes `request` apart. Unknown kinds of content count as their JSON text. */
+// Kinds of content that are text, whatever else stands in them.
+const TEXT_TYPES = new Set(['text', 'input_text', 'output_text', 'refusal', 'thinking'])
+
+/** Takes `request` apart. What a content part is, its `type` says, as it does to the vendor. */
 export function promptParts(request: ChatRequest): PromptParts {
   const parts: PromptParts = {
     texts: [],
@@ -44,6 +49,7 @@ export function promptParts(request: ChatRequest): PromptParts {
     mediaTokens: 0,
     mediaTokensMax: 0,
     mediaBytes: 0,
+    hasUnmeasured: false,
   }
   const image = /(^|\/)gpt-4o-mini/.test(request.model) ? IMAGE_GPT_4O_MINI : IMAGE
   for (const message of request.messages) {
@@ -56,7 +62,11 @@ export function promptParts(request: ChatRequest): PromptParts {
     if (typeof message.content === 'string') addText(parts, message.content)
     else for (const part of message.content ?? []) addContent(parts, part, image)
     if (message.tool_calls?.length) parts.json.push(message.tool_calls)
+    if (message.function_call) parts.json.push(message.function_call)
+    if (typeof message.refusal === 'string') addText(parts, message.refusal)
     if (typeof message.reasoning_content === 'string') addText(parts, message.reasoning_content)
+    // An earlier answer that was spoken, named by its id.
+    if (message.audio) addUnmeasured(parts)
   }
   if (request.tools?.length) parts.json.push(request.tools)
   if (Array.isArray(request.functions)) parts.json.push(request.functions)
@@ -69,25 +79,55 @@ export function promptParts(request: ChatRequest): PromptParts {
 type ContentPart = Exclude<NonNullable<ChatRequest['messages'][number]['content']>, string>[number]
 
 function addContent(parts: PromptParts, part: ContentPart, image: ImagePrice): void {
-  if (typeof part.text === 'string') addText(parts, part.text)
-  else if (typeof part.refusal === 'string') addText(parts, part.refusal)
-  else if (part.type === 'image_url') addImage(parts, record(part.image_url), image)
-  else if (part.type === 'input_audio') addInline(parts, record(part.input_audio).data, AUDIO_CHARS_PER_TOKEN)
-  else if (part.type === 'file') addInline(parts, record(part.file).file_data, FILE_CHARS_PER_TOKEN)
-  else parts.json.push(part)
+  if (TEXT_TYPES.has(part.type)) {
+    if (typeof part.text === 'string') addText(parts, part.text)
+    else if (typeof part.refusal === 'string') addText(parts, part.refusal)
+    else parts.json.push(part)
+  } else if (part.type === 'image_url') addImage(parts, part.image_url, image)
+  else if (part.type === 'input_audio') addAudio(parts, part, record(part.input_audio))
+  else if (part.type === 'file') addFile(parts, part, record(part.file))
+  else addUnmeasured(parts, part)
 }
 
-function addImage(parts: PromptParts, { url, detail }: Record<string, unknown>, image: ImagePrice): void {
+/** An image has a most whatever its size, so one that is only named costs no more than one in place. */
+function addImage(parts: PromptParts, given: unknown, image: ImagePrice): void {
+  const { url, detail } = typeof given === 'string' ? { url: given } : record(given)
   if (typeof url === 'string') parts.mediaBytes += url.length
   if (detail === 'low') addMedia(parts, image.low, image.low)
   else addMedia(parts, image.usual, image.most)
 }
 
-function addInline(parts: PromptParts, data: unknown, charsPerToken: number): void {
-  const inline = typeof data === 'string' ? data.length : 0
-  const tokens = inline > 0 ? Math.ceil(inline / charsPerToken) : REMOTE_FILE_TOKENS
-  parts.mediaBytes += inline
+function addAudio(parts: PromptParts, part: ContentPart, { data }: Record<string, unknown>): void {
+  if (isInline(data)) addInline(parts, data, AUDIO_CHARS_PER_TOKEN)
+  else addUnmeasured(parts, part)
+}
+
+function addFile(parts: PromptParts, part: ContentPart, file: Record<string, unknown>): void {
+  const isNamed = [file.file_id, file.file_url, file.url].some((name) => name !== undefined && name !== null)
+  if (isInline(file.file_data) && !isNamed) addInline(parts, file.file_data, FILE_CHARS_PER_TOKEN)
+  else addUnmeasured(parts, part)
+}
+
+/** Base-64, bare or as a data URL. Every other address has a colon too. */
+function isInline(data: unknown): data is string {
+  return typeof data === 'string' && data !== '' && (/^data:/i.test(data) || !data.slice(0, 64).includes(':'))
+}
+
+function addInline(parts: PromptParts, data: string, charsPerToken: number): void {
+  const tokens = Math.ceil(data.length / charsPerToken)
+  parts.mediaBytes += data.length
   addMedia(parts, tokens, tokens)
+}
+
+function addUnmeasured(parts: PromptParts, part: Record<string, unknown> = {}): void {
+  parts.hasUnmeasured = true
+  parts.mediaTokens += UNMEASURED_TOKENS
+  // The bytes of a video in place are no text.
+  for (const member of Object.values(part)) {
+    for (const value of [member, ...Object.values(record(member))]) {
+      if (typeof value === 'string' && /^data:/i.test(value)) parts.mediaBytes += value.length
+    }
+  }
 }
 
 function addMedia(parts: PromptParts, usual: number, most: number): void {

@@ -3,10 +3,10 @@
 export const MAX_RUN = 128
 
 /**
- * `text` in pieces that hold no unbroken run (letters, space, or other signs) longer than `MAX_RUN`; nearly always
+ * `text` in pieces that hold no unbroken run (letters, space, or other signs) longer than `maxRun`; nearly always
  * the text itself as the only piece.
  */
-export function splitLongRuns(text: string): string[] {
+export function splitLongRuns(text: string, maxRun = MAX_RUN): string[] {
   const pieces: string[] = []
   let pieceStart = 0
   let runStart = 0
@@ -16,7 +16,7 @@ export function splitLongRuns(text: string): string[] {
     if (kind !== runKind) {
       runKind = kind
       runStart = at
-    } else if (at - runStart >= MAX_RUN && !isLowSurrogate(text.charCodeAt(at))) {
+    } else if (at - runStart >= maxRun && !isLowSurrogate(text.charCodeAt(at))) {
       pieces.push(text.slice(pieceStart, at))
       pieceStart = at
       runStart = at

@@ -21,9 +21,9 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
 /** Milliseconds until a retry makes sense, the longest of all hints; `undefined` when there is none to trust. */
 export function retryHintMs(headers: Headers, nowMs: number): number | undefined {
   const hints = [
-    plainNumber(valueOf(headers, 'retry-after-ms'), 1),
-    retryAfter(valueOf(headers, 'retry-after'), valueOf(headers, 'date'), nowMs),
-    moment(valueOf(headers, 'x-ratelimit-reset'), nowMs),
+    plainNumber(firstOf(headers, 'retry-after-ms'), 1),
+    retryAfter(firstOf(headers, 'retry-after'), firstOf(headers, 'date'), nowMs),
+    moment(firstOf(headers, 'x-ratelimit-reset'), nowMs),
   ]
   for (const bucket of BUCKETS) {
     hints.push(bucketReset(headers, `x-ratelimit-`, bucket, nowMs))
@@ -35,13 +35,13 @@ export function retryHintMs(headers: Headers, nowMs: number): number | undefined
 
 /** A bucket that still has something left is not the one that refused. */
 function bucketReset(headers: Headers, prefix: string, bucket: string, nowMs: number): number | undefined {
-  const remaining = valueOf(headers, `${prefix}remaining${bucket && `-${bucket}`}`)
+  const remaining = firstOf(headers, `${prefix}remaining${bucket && `-${bucket}`}`)
   if (remaining !== undefined && Number(remaining) > 0) return undefined
-  return moment(valueOf(headers, `${prefix}reset${bucket && `-${bucket}`}`), nowMs)
+  return moment(firstOf(headers, `${prefix}reset${bucket && `-${bucket}`}`), nowMs)
 }
 
 /** The first value of a header, as one that came only once has it. */
-function valueOf(headers: Headers, name: string): string | undefined {
+function firstOf(headers: Headers, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' ? value : value?.[0]
 }

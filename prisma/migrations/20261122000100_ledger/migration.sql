@@ -424,7 +424,7 @@ BEGIN
 END
 $$;
 
--- Sets or, without a limit, lifts a budget. What it has counted stays.
+-- Sets or, without a limit, lifts a budget. What it has counted stays, but for a window that is over.
 CREATE FUNCTION ledger.set_budget(p_id uuid, p_limit bigint, p_period text) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, ledger, pg_temp
@@ -434,7 +434,8 @@ BEGIN
   INSERT INTO budget AS b (id, limit_nanos, period, window_start)
   VALUES (p_id, p_limit, p_period, coalesce(window_start(p_period, now()), now()))
   ON CONFLICT (id) DO UPDATE
-  SET limit_nanos = excluded.limit_nanos, period = excluded.period, window_start = excluded.window_start;
+  SET limit_nanos = excluded.limit_nanos, period = excluded.period, window_start = excluded.window_start,
+    spent = CASE WHEN excluded.period <> 'none' AND b.window_start < excluded.window_start THEN 0 ELSE b.spent END;
 END
 $$;
 
