@@ -61,12 +61,16 @@ export function readBody(
         reject(error)
       }
     })
-    request.on('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)),
-    )
+    let complete = false
+    request.on('end', () => {
+      complete = true
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size))
+    })
     request.on('error', () => reject(new ClientLeft()))
     // Without an end before it, also when every byte had arrived: a destroyed stream hands out nothing more.
-    request.on('close', () => reject(new ClientLeft()))
+    request.on('close', () => {
+      if (!complete) reject(new ClientLeft())
+    })
   })
 }
 
