@@ -3,6 +3,7 @@ import type OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Buyer, startTestGateway, type TestGateway } from './support/gateway.ts'
 import { type ScriptedUpstream, startScriptedUpstream, type Wire } from './support/scripted-upstream.ts'
+import { costIn, functionCalls, question, toolResult, weather } from './support/weather.ts'
 
 let gateway: TestGateway
 let upstream: ScriptedUpstream
@@ -17,30 +18,6 @@ afterAll(async () => {
   await gateway.close()
   await upstream.close()
 })
-
-const weather: OpenAI.ChatCompletionFunctionTool = {
-  type: 'function',
-  function: {
-    name: 'get_weather',
-    description: 'The weather now',
-    parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
-  },
-}
-const question: OpenAI.ChatCompletionUserMessageParam = {
-  role: 'user',
-  content: 'What is the weather in Paris?',
-}
-const toolResult = (call: { id: string }, content: string): OpenAI.ChatCompletionToolMessageParam => ({
-  role: 'tool',
-  tool_call_id: call.id,
-  content,
-})
-
-const functionCalls = (message: OpenAI.ChatCompletionMessage | undefined) =>
-  (message?.tool_calls ?? []) as OpenAI.ChatCompletionMessageFunctionToolCall[]
-
-/** Our own member of `usage`. */
-const costIn = (usage: unknown) => (usage as { cost: number }).cost
 
 type Reasoned = { reasoning_content?: string; reasoning_details?: unknown[] }
 

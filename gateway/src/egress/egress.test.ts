@@ -57,6 +57,13 @@ function egressWith(options: {
   return egress
 }
 
+const targetAt = (baseUrl: string) => ({
+  baseUrl,
+  auth: { header: 'authorization', prefix: 'Bearer ' },
+  sealedCredential: sealer.seal('sk-upstream', 'aad'),
+  credentialAad: 'aad',
+})
+
 interface Heard {
   status?: number
   body: string
@@ -71,12 +78,7 @@ function call(
   return new Promise((resolve) => {
     const heard: Heard = { body: '' }
     egress.send(
-      {
-        baseUrl,
-        auth: { header: 'authorization', prefix: 'Bearer ' },
-        sealedCredential: sealer.seal('sk-upstream', 'aad'),
-        credentialAad: 'aad',
-      },
+      targetAt(baseUrl),
       {
         method: 'POST',
         path: '/chat',
@@ -207,12 +209,7 @@ test('an upstream we keep waiting for a slow reader is not timed out for its sil
   const egress = egressWith({ allowPrivate: true })
   const outcome = await new Promise<string>((resolve) => {
     const exchange = egress.send(
-      {
-        baseUrl: origin,
-        auth: { header: 'authorization', prefix: '' },
-        sealedCredential: sealer.seal('k', 'a'),
-        credentialAad: 'a',
-      },
+      targetAt(origin),
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 50, totalMs: 400, maxBytes: 100 },
       {
@@ -231,12 +228,7 @@ test('a reader that throws at the end of an answer is told of a failure, and not
   const egress = egressWith({ allowPrivate: true })
   const failure = await new Promise<ExchangeFailure>((resolve) => {
     egress.send(
-      {
-        baseUrl: origin,
-        auth: { header: 'authorization', prefix: '' },
-        sealedCredential: sealer.seal('k', 'a'),
-        credentialAad: 'a',
-      },
+      targetAt(origin),
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
       {
@@ -257,12 +249,7 @@ test('a header that was sent twice counts as its first', async () => {
   const { origin } = await upstream((socket) => socket.once('data', () => socket.end(twice)))
   const headers = await new Promise<Readonly<Record<string, string>>>((resolve) => {
     egressWith({ allowPrivate: true }).send(
-      {
-        baseUrl: origin,
-        auth: { header: 'authorization', prefix: '' },
-        sealedCredential: sealer.seal('k', 'a'),
-        credentialAad: 'a',
-      },
+      targetAt(origin),
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
       {
