@@ -51,8 +51,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #paused = false
   #pausedAtMs = 0
   #heldBackMs = 0
-  /** Milliseconds (monotonic) at which the response headers arrived. */
-  headersAtMs: number | undefined
 
   constructor(clock: Clock, limits: ExchangeLimits, handler: ExchangeHandler) {
     this.#clock = clock
@@ -97,10 +95,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#over || status < 200) return
     this.#headersSeen = true
-    this.headersAtMs = this.#clock.monotonicMs()
-    this.#dueMs = this.headersAtMs + this.#limits.idleMs
+    const nowMs = this.#clock.monotonicMs()
+    this.#dueMs = nowMs + this.#limits.idleMs
     // A timer that fires too early looks again; one that would fire too late is set anew.
-    if (this.#dueMs < this.#armedForMs) this.#arm(this.headersAtMs)
+    if (this.#dueMs < this.#armedForMs) this.#arm(nowMs)
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       this.#fail({ class: 'malformed', message: `the upstream sent content-encoding ${encoding} unasked` })

@@ -35,10 +35,9 @@ interface Visit {
   bodyBytes: number
 }
 
-/** The handler, and how many requests it is serving. */
+/** The handler, and how it comes to rest. */
 export interface ChatRoute {
   handle(message: IncomingMessage, response: ServerResponse): void
-  inFlight(): number
   /** Resolves when no request runs. */
   idle(): Promise<void>
   /** From now on new requests are refused; resolves when the running ones are over. */
@@ -91,7 +90,6 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
         bodies.giveBack(visit.bodyBytes)
       })
     },
-    inFlight: () => running.size,
     idle,
     drain() {
       draining = true

@@ -30,7 +30,7 @@ export class RequestTrace {
     this.startedAt = new Date(clock.nowMs())
   }
 
-  attemptStarted(_offer: Offer): void {
+  attemptStarted(): void {
     this.#attemptMs = this.#clock.monotonicMs()
     this.answeredBy = undefined
   }

@@ -47,7 +47,7 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
   const { chat, response, trace } = service
   const served = await serveOffers(deps, chat, async ({ offer, lease, attemptNumber }) => {
     if (service.cut.reason) throw service.cut.reason
-    trace.attemptStarted(offer)
+    trace.attemptStarted()
     const result = await requestReply(deps, service, offer)
     trace.attemptEnded(offer, 'failure' in result ? result.failure.class : 'ok')
     return 'failure' in result ? result : { served: { ...result, offer, lease, attemptNumber } }

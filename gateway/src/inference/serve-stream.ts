@@ -93,7 +93,6 @@ async function openRelay(
     reader: format.openStream(identity),
     tokenizer: chat.model.tokenizer,
     nowMs: deps.clock.nowMs,
-    monotonicMs: deps.clock.monotonicMs,
     sink: client,
     onHeaders: () => trace.upstreamAnswered(offer),
     async onContent() {
@@ -106,7 +105,7 @@ async function openRelay(
     },
   })
   cut.stop = (failure) => relay.stop(failure)
-  trace.attemptStarted(offer)
+  trace.attemptStarted()
   relay.start(callUpstream(deps, { chat, offer, handler: relay }))
   const onClose = () => relay.clientGone()
   response.on('close', onClose)

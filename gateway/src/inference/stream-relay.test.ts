@@ -30,7 +30,6 @@ function openRelay({ format = openAiFormat }: { format?: WireFormat } = {}) {
     reader: format.openStream({ id: 'gen-1', model: 'test/model', createdS: 1 }),
     tokenizer: 'o200k',
     nowMs: () => 1_000,
-    monotonicMs: () => 5,
     sink: {
       write(text) {
         written += text

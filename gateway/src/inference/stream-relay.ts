@@ -40,7 +40,6 @@ interface RelayDeps {
   reader: StreamReader
   tokenizer: Tokenizer
   nowMs: () => number
-  monotonicMs: () => number
   sink: RelaySink
   /** Called once, when the upstream answers with a stream. */
   onHeaders: () => void
@@ -69,8 +68,6 @@ export class StreamRelay implements ExchangeHandler {
   finishReason: string | undefined
   hasToolCalls = false
   hasText = false
-  headersAtMs: number | undefined
-  contentAtMs: number | undefined
 
   constructor(deps: RelayDeps) {
     this.#deps = deps
@@ -114,7 +111,6 @@ export class StreamRelay implements ExchangeHandler {
   }
 
   onHeaders(status: number, headers: Headers): void {
-    this.headersAtMs = this.#deps.monotonicMs()
     const type = headers['content-type'] ?? ''
     // A 200 that is no stream is an error in disguise, or not a chat upstream at all.
     if (status === 200 && type.includes('event-stream')) this.#deps.onHeaders()
@@ -178,10 +174,7 @@ export class StreamRelay implements ExchangeHandler {
     if (part.hasToolCalls) this.hasToolCalls = true
     let out = ''
     for (const chunk of part.chunks) out += `data: ${onOneLine(chunk)}\n\n`
-    if (part.hasContent && this.#stage === 'waiting') {
-      this.#stage = 'opening'
-      this.contentAtMs = this.#deps.monotonicMs()
-    }
+    if (part.hasContent && this.#stage === 'waiting') this.#stage = 'opening'
     if (part.done && this.finishReason === undefined) this.#fail(unfinished)
     else if (part.done) this.#completeWhenOpen = true
     return out
