@@ -28,6 +28,16 @@ export interface UsageRecord {
   startedAt: Date
   durationMs: number
   ttftMs: number
+  /** What a receipt proves; absent where nothing was sent that could be proved. */
+  proof?: UsageProof
+}
+
+/** Ties a request to a key and to bytes; the hashes are SHA-256 in hex. */
+export interface UsageProof {
+  keyFingerprint: string
+  requestHash: string
+  /** Of the body as it was handed to the client's connection, as far as it came. */
+  responseHash: string
 }
 
 /** The records of a batch as `ledger.settle_batch` reads them. */
@@ -74,5 +84,8 @@ function columns(record: UsageRecord) {
     started: record.startedAt.toISOString(),
     duration: record.durationMs,
     ttft: record.ttftMs,
+    fingerprint: record.proof?.keyFingerprint,
+    request_hash: record.proof?.requestHash,
+    response_hash: record.proof?.responseHash,
   }
 }
