@@ -186,6 +186,7 @@ function secretTexts(config: Config, secrets: Secrets): string[] {
     given.GATEWAY_ENCRYPTION_KEY,
     given.GATEWAY_KEY_PEPPER,
     given.SESSION_SECRET,
+    given.GATEWAY_SIGNING_KEY,
     databasePassword,
     decoded(databasePassword),
     admin.password,

@@ -99,6 +99,7 @@ test('a key is known with everything it may do, and at once the second time', as
   const caller = await node.verifier.verify(token)
   expect(caller).toEqual({
     keyId: key.id,
+    keyFingerprint: createHash('sha256').update(token).digest('hex').slice(0, 32),
     organisationId,
     name: 'a key',
     scopes: new Set(['inference']),

@@ -15,6 +15,8 @@ import { createUseRecorder } from './use-recorder.ts'
 /** Who calls with a key, what it may do, and who pays. */
 export interface Caller {
   keyId: string
+  /** SHA-256 of the whole key, its first 32 hex characters: `printf %s "$KEY" | sha256sum | head -c 32` says the same. */
+  keyFingerprint: string
   organisationId: string
   name: string
   scopes: ReadonlySet<string>
@@ -99,11 +101,12 @@ export function createKeyVerifier(deps: KeyVerifierDeps): KeyVerifier {
 function read(deps: KeyVerifierDeps, token: string): Promise<Answer> {
   const parts = parseToken(token)
   if (!parts) throw malformed(token)
-  return askDatabase(deps, parts)
+  return askDatabase(deps, token, parts)
 }
 
 async function askDatabase(
   deps: KeyVerifierDeps,
+  token: string,
   { lookupId, secret }: { lookupId: string; secret: string },
 ): Promise<Answer> {
   try {
@@ -114,7 +117,8 @@ async function askDatabase(
     if (found.closedAt) return { refused: 'closed' }
     if (found.previousUntil && found.previousUntil.getTime() <= deps.clock.nowMs())
       return { refused: 'replaced' }
-    return { caller: callerOf(found, (await deps.ledger.budgetOf(found.id)) !== undefined) }
+    const budgeted = (await deps.ledger.budgetOf(found.id)) !== undefined
+    return { caller: callerOf(found, { keyFingerprint: fingerprint(token), budgeted }) }
   } catch (cause) {
     throw new GatewayError(
       'unavailable',
@@ -124,12 +128,16 @@ async function askDatabase(
   }
 }
 
-function callerOf(found: KeyLookup, budgeted: boolean): Caller {
+function callerOf(
+  found: KeyLookup,
+  { keyFingerprint, budgeted }: Pick<Caller, 'keyFingerprint' | 'budgeted'>,
+): Caller {
   // A key can never do more than its organisation may today.
   const scopes = found.scopes.filter((scope) => scope !== 'inference' || found.mayBuy)
   const ends = [found.expiresAt, found.previousUntil].flatMap((date) => (date ? [date.getTime()] : []))
   return {
     keyId: found.id,
+    keyFingerprint,
     organisationId: found.organisationId,
     name: found.name,
     scopes: new Set(scopes),
@@ -143,6 +151,11 @@ function callerOf(found: KeyLookup, budgeted: boolean): Caller {
     ...(ends.length > 0 ? { expiresAtMs: Math.min(...ends) } : {}),
     policy: keyPolicy.parse(found.policy),
   }
+}
+
+/** Once per read of a key. The secret's 160 bits and more cannot be guessed from it. */
+function fingerprint(token: string): string {
+  return hash('sha256', token, 'hex').slice(0, 32)
 }
 
 function malformed(token: string): GatewayError {

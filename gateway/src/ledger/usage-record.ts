@@ -28,6 +28,8 @@ export interface UsageRecord {
   startedAt: Date
   durationMs: number
   ttftMs: number
+  /** `whole` unless said otherwise: see `ledger.usage_record`. */
+  billed?: 'whole' | 'delivered' | 'nothing'
   /** What a receipt proves; absent where nothing was sent that could be proved. */
   proof?: UsageProof
 }
@@ -87,5 +89,6 @@ function columns(record: UsageRecord) {
     fingerprint: record.proof?.keyFingerprint,
     request_hash: record.proof?.requestHash,
     response_hash: record.proof?.responseHash,
+    billed: record.billed,
   }
 }

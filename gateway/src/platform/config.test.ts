@@ -8,6 +8,7 @@ const secrets = {
   GATEWAY_ENCRYPTION_KEY: Buffer.from(random(32)).toString('base64'),
   GATEWAY_KEY_PEPPER: random(32),
   SESSION_SECRET: random(40),
+  GATEWAY_SIGNING_KEY: Buffer.from(random(64).slice(32)).toString('base64'),
 }
 
 function faults(environment: Record<string, string>, keys: string[] = []): readonly string[] {
@@ -84,12 +85,13 @@ test('an own database or NODE_ENV=production means live, unless play is said', (
   expect(loadConfig({ GATEWAY_MODE: 'live', ...secrets })).toMatchObject({ mode: 'live', host: '0.0.0.0' })
 })
 
-test('live mode without secrets is one error that names all three', () => {
+test('live mode without secrets is one error that names all four', () => {
   const found = faults({ GATEWAY_MODE: 'live' })
   expect(found.map((fault) => fault.split(' ')[0])).toEqual([
     'GATEWAY_ENCRYPTION_KEY',
     'GATEWAY_KEY_PEPPER',
     'SESSION_SECRET',
+    'GATEWAY_SIGNING_KEY',
   ])
 })
 
@@ -136,11 +138,11 @@ test('the variables that Kubernetes sets for a service called gateway are no fau
   ).toEqual([])
 })
 
-test('a master key alone gives three different secrets, always the same; a secret of its own wins', () => {
+test('a master key alone gives four different secrets, always the same; a secret of its own wins', () => {
   const master = { GATEWAY_MODE: 'live', GATEWAY_MASTER_KEY: random(40) }
   const derived = loadConfig(master).secrets
   const hex = Object.values(derived).map((secret) => secret.toString('hex'))
-  expect(new Set(hex).size).toBe(3)
+  expect(new Set(hex).size).toBe(4)
   expect(derived.encryptionKey).toHaveLength(32)
   expect(loadConfig(master).secrets).toEqual(derived)
   const mixed = loadConfig({ ...master, SESSION_SECRET: secrets.SESSION_SECRET }).secrets

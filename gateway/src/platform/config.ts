@@ -108,6 +108,7 @@ const variables = {
   GATEWAY_MASTER_KEY: z.string().optional(),
   GATEWAY_ENCRYPTION_KEY: z.string().optional(),
   GATEWAY_KEY_PEPPER: z.string().optional(),
+  GATEWAY_SIGNING_KEY: z.string().optional(),
   GATEWAY_ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
   GATEWAY_ADMIN_PASSWORD: z.string().min(12, 'must have at least 12 characters').optional(),
   GATEWAY_PUBLIC_URL: origin.optional(),

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 
-/** The three secrets of an installation, 32 bytes or more each. */
+/** The four secrets of an installation, 32 bytes or more each. */
 export interface Secrets {
   /** Seals what must be read again: sellers' credentials. Lose it and they must be entered anew. */
   encryptionKey: Buffer
@@ -8,6 +8,8 @@ export interface Secrets {
   keyPepper: Buffer
   /** Signs sessions and tokens. Lose it and everyone signs in again. */
   sessionSecret: Buffer
+  /** Seed of the Ed25519 key that signs receipts. Lose it and new receipts carry another key; old ones stay valid. */
+  signingKey: Buffer
 }
 
 export type GivenSecrets = Partial<Secrets>
@@ -32,6 +34,12 @@ const sources = [
     name: 'SESSION_SECRET',
     read: readText,
     must: 'must be random and have at least 32 characters, as openssl rand -hex 32 prints them',
+  },
+  {
+    key: 'signingKey',
+    name: 'GATEWAY_SIGNING_KEY',
+    read: readKey,
+    must: 'must be 32 bytes in base64 or hex, as openssl rand -base64 32 prints them',
   },
 ] as const satisfies {
   key: keyof Secrets
@@ -61,10 +69,10 @@ export function readGivenSecrets(
       if (secret) secrets[key] = secret
       else faults.push(`${name} ${must}.`)
     } else if (master) {
-      secrets[key] = derived(master, name)
+      secrets[key] = derivedSecret(master, name)
     } else if (complete) {
       faults.push(
-        `${name} is missing: live mode generates no secrets. It ${must}; or set GATEWAY_MASTER_KEY for all three.`,
+        `${name} is missing: live mode generates no secrets. It ${must}; or set GATEWAY_MASTER_KEY for all four.`,
       )
     }
   }
@@ -87,6 +95,6 @@ function sound(secret: Buffer): Buffer | undefined {
 }
 
 /** HKDF with the variable's name: knowing one derived secret says nothing about the others. */
-function derived(master: string, name: string): Buffer {
+export function derivedSecret(master: string, name: string): Buffer {
   return Buffer.from(hkdfSync('sha256', master, 'bourse/v1', name, 32))
 }

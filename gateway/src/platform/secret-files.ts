@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { GivenSecrets, Secrets } from './given-secrets.ts'
+import { derivedSecret, type GivenSecrets, type Secrets } from './given-secrets.ts'
 
 const FILE = 'secrets.json'
 const secretHex = z.string().regex(/^[0-9a-f]{64}$/)
@@ -10,6 +10,7 @@ const secretFile = z.strictObject({
   encryptionKey: secretHex,
   keyPepper: secretHex,
   sessionSecret: secretHex,
+  signingKey: secretHex.optional(),
 })
 
 /**
@@ -17,8 +18,10 @@ const secretFile = z.strictObject({
  * and never replaced, because sealed credentials and keys depend on it. Throws when the file is damaged.
  */
 export function completeSecrets({ given, dataDir }: { given: GivenSecrets; dataDir: string }): Secrets {
-  const { encryptionKey, keyPepper, sessionSecret } = given
-  if (encryptionKey && keyPepper && sessionSecret) return { encryptionKey, keyPepper, sessionSecret }
+  const { encryptionKey, keyPepper, sessionSecret, signingKey } = given
+  if (encryptionKey && keyPepper && sessionSecret && signingKey) {
+    return { encryptionKey, keyPepper, sessionSecret, signingKey }
+  }
   return { ...readOrMake(dataDir), ...given }
 }
 
@@ -34,10 +37,13 @@ function readOrMake(dataDir: string): Secrets {
     )
   }
   const bytes = (hex: string) => Buffer.from(hex, 'hex')
+  const { encryptionKey, keyPepper, sessionSecret, signingKey } = parsed.data
   return {
-    encryptionKey: bytes(parsed.data.encryptionKey),
-    keyPepper: bytes(parsed.data.keyPepper),
-    sessionSecret: bytes(parsed.data.sessionSecret),
+    encryptionKey: bytes(encryptionKey),
+    keyPepper: bytes(keyPepper),
+    sessionSecret: bytes(sessionSecret),
+    // A file from before receipts has none, and is not rewritten: its encryption key gives the same one at every start.
+    signingKey: signingKey ? bytes(signingKey) : derivedSecret(encryptionKey, 'GATEWAY_SIGNING_KEY'),
   }
 }
 
@@ -53,7 +59,7 @@ function read(file: string): string | undefined {
 /** Writes new secrets whole or not at all; if another process was faster, its secrets hold. */
 function make(file: string): string {
   const hex = () => randomBytes(32).toString('hex')
-  const secrets = { encryptionKey: hex(), keyPepper: hex(), sessionSecret: hex() }
+  const secrets = { encryptionKey: hex(), keyPepper: hex(), sessionSecret: hex(), signingKey: hex() }
   const draft = `${file}.new-${process.pid}`
   writeFileSync(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600, flush: true })
   try {

@@ -162,6 +162,7 @@ export function liveSecrets(): Record<string, string> {
     GATEWAY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     GATEWAY_KEY_PEPPER: randomBytes(32).toString('hex'),
     SESSION_SECRET: randomBytes(32).toString('hex'),
+    GATEWAY_SIGNING_KEY: randomBytes(32).toString('base64'),
   }
 }
 

@@ -5,7 +5,10 @@
 ALTER TABLE ledger.usage_record
   ADD COLUMN key_fingerprint text,
   ADD COLUMN request_hash bytea CHECK (octet_length(request_hash) = 32),
-  ADD COLUMN response_hash bytea CHECK (octet_length(response_hash) = 32);
+  ADD COLUMN response_hash bytea CHECK (octet_length(response_hash) = 32),
+  -- What its cost covers: all that the upstream reported, what was delivered to a client that left or was cut off,
+  -- or nothing, because the answer was empty.
+  ADD COLUMN billed text NOT NULL DEFAULT 'whole' CHECK (billed IN ('whole', 'delivered', 'nothing'));
 
 -- Writes the settlements that settle_batch has weighed: holds, budgets, journals, entries, counters, usage.
 CREATE OR REPLACE FUNCTION ledger.book_settlements(p_settlements ledger.settlement[], p_records json) RETURNS void
@@ -62,21 +65,22 @@ BEGIN
     id, organisation_id, key_id, listing_id, seller_organisation_id, model, provider, uncached_input, cache_read,
     cache_write_5m, cache_write_1h, audio_input, output, audio_output, reasoning, usage_source, price, stream,
     finish_reason, started_at, duration_ms, ttft_ms, held_nanos, cost_nanos, seller_nanos, fee_nanos, shortfall_nanos,
-    key_fingerprint, request_hash, response_hash
+    key_fingerprint, request_hash, response_hash, billed
   )
   SELECT s.id, r.organisation, r.key, r.listing, r.seller, r.model, r.provider, r.input, r.cache_read, r.write_5m,
     r.write_1h, r.audio_input, r.output, r.audio_output, r.reasoning, r.source, r.price, r.stream, r.finish, r.started,
     r.duration, r.ttft, s.held, s.cost, s.seller_nanos, s.fee_nanos, s.shortfall,
-    r.fingerprint, decode(r.request_hash, 'hex'), decode(r.response_hash, 'hex')
+    r.fingerprint, decode(r.request_hash, 'hex'), decode(r.response_hash, 'hex'), coalesce(r.billed, 'whole')
   FROM ROWS FROM (json_to_recordset(p_records) AS (
     organisation uuid, key uuid, listing uuid, seller uuid, model text, provider text, input bigint, cache_read bigint,
     write_5m bigint, write_1h bigint, audio_input bigint, output bigint, audio_output bigint, reasoning bigint,
     source text, price jsonb, stream boolean, finish text, started timestamptz, duration double precision,
-    ttft double precision, fingerprint text, request_hash text, response_hash text
+    ttft double precision, fingerprint text, request_hash text, response_hash text,
+    billed text
   )) WITH ORDINALITY AS r (
     organisation, key, listing, seller, model, provider, input, cache_read, write_5m, write_1h, audio_input, output,
     audio_output, reasoning, source, price, stream, finish, started, duration, ttft, fingerprint, request_hash,
-    response_hash, ord
+    response_hash, billed, ord
   )
   JOIN unnest(p_settlements) s ON s.ord = r.ord;
   GET DIAGNOSTICS v_count = ROW_COUNT;
