@@ -30,13 +30,16 @@ import type { Providers } from './providers/registry.ts'
 import { createBreakers } from './routing/breakers.ts'
 import { createCapacity } from './routing/capacity.ts'
 import { createRouter } from './routing/router.ts'
+import { recoverSpool } from './settlement/recover.ts'
 import { createSettlement, type Settlement } from './settlement/settlement.ts'
+import { openSpool } from './settlement/spool.ts'
 import { createUsers } from './users/users.ts'
 import type { WalletLedger } from './users/wallets.ts'
 
 // Sources and built files stand at the same depth, so the same path leads to both.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const JANITOR_MS = 15_000
+const SPOOLED_PATIENCE_MS = 5_000
 const CATALOG_REFRESH_MS = 3_600_000
 
 export interface ContextOptions {
@@ -76,13 +79,18 @@ type Closers = (() => Promise<unknown> | unknown)[]
 
 async function build(options: ContextOptions, closers: Closers) {
   const ground = await openGround(options, closers)
-  const books = openBooks(ground, closers)
+  const books = await openBooks(ground, closers)
   const people = openPeople(ground, books, closers)
   const market = await openMarket(ground, books, closers)
   const inference = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
   const { ledger, settlement } = books
   ground.metrics.gauge('gateway_open_holds', 'Holds of running requests that this process renews.', () =>
     settlement.liveHolds(),
+  )
+  ground.metrics.gauge(
+    'gateway_unbooked_requests',
+    'Answers whose bill is in the spool and not yet in the ledger.',
+    () => settlement.unbooked(),
   )
   closers.push(startJanitors({ ...ground, ...books, ...market }))
   const released = await ledger.releaseDeadNode()
@@ -131,17 +139,31 @@ async function openGround(
 type Ground = Awaited<ReturnType<typeof openGround>>
 
 /** Money: the ledger, the life of a hold on it, and the catalogue of list prices. */
-function openBooks({ database, logger, metrics, clock, node }: Ground, closers: Closers) {
+async function openBooks({ config, database, logger, metrics, clock, node }: Ground, closers: Closers) {
   const { nodeId, epoch: nodeEpoch } = node
-  const ledger = createLedger({ pool: database.ledgerPool, logger, metrics, clock, nodeId, nodeEpoch })
+  const durability = config.settlementDurability
+  const ledger = createLedger({
+    pool: database.ledgerPool,
+    logger,
+    metrics,
+    clock,
+    nodeId,
+    nodeEpoch,
+    // What the spool has is tried again for as long as it takes.
+    ...(durability === 'spool' ? { settlePatienceMs: SPOOLED_PATIENCE_MS } : {}),
+  })
   closers.push(() => ledger.close())
-  const settlement = createSettlement({ ledger, metrics, logger, clock, nodeEpoch })
+  const directory = join(config.dataDir, 'spool')
+  await recoverSpool({ directory, ledger, logger })
+  const spool = openSpool({ directory, logger })
+  closers.push(() => spool.close())
+  const settlement = createSettlement({ ledger, spool, durability, metrics, logger, clock, nodeEpoch })
   closers.push(() => settlement.close())
   const catalog = loadCatalog({ overridesPath: join(ROOT, 'config/models.json'), nowMs: clock.nowMs() })
   return { ledger, settlement, catalog }
 }
 
-type Books = ReturnType<typeof openBooks>
+type Books = Awaited<ReturnType<typeof openBooks>>
 
 /** Users, their sessions and wallets, and the keys they call with. */
 function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Closers) {

@@ -113,11 +113,11 @@ test('an upstream that reports nothing is billed by our own count', async () => 
   const usage = events.at(-1)?.usage
   expect(usage?.completion_tokens).toBe(2)
   expect(usage?.prompt_tokens).toBeGreaterThan(3)
+  await gateway.settleAndAudit()
   const { rows } = await gateway.database.database.pool.query(
     `SELECT usage_source FROM ledger.usage_record WHERE model = 'openai/gpt-4.1-mini'`,
   )
   expect(rows).toEqual([{ usage_source: 'counted' }])
-  await gateway.settleAndAudit()
 })
 
 test('a stream that breaks after content ends with an error event and without [DONE], and costs nothing', async () => {

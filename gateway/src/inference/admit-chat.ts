@@ -14,6 +14,7 @@ import type { Plan } from '../routing/router.ts'
 import type { Hold } from '../settlement/settlement.ts'
 import { mayUse } from './allowed-models.ts'
 import type { InferenceDeps } from './deps.ts'
+import { affordedTokens, offersWithin } from './max-cost.ts'
 
 // What a request that names no maximum may write, unless its key says otherwise: the longest answer of the most
 // used models. It bounds the hold and the seller's tokens per minute; the applied cap is told in a header.
@@ -28,6 +29,8 @@ export interface AdmittedChat {
   inputTokens: number
   maxOutputTokens: number
   capReason: CapReason
+  /** The caller's own limit on the cost. */
+  maxCostNanos: bigint | undefined
   admission: Admission
   plan: Plan
   hold: Hold
@@ -60,11 +63,12 @@ interface Asked {
   caller: Caller
   request: ChatRequest
   body: ChatBody
+  maxCostNanos: bigint | undefined
 }
 
 /** Admits a chat completion and sets its money aside. Everything it refuses leaves nothing held. */
 export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<AdmittedChat> {
-  const { caller, request, body } = asked
+  const { caller, request, body, maxCostNanos } = asked
   const model = deps.catalog.find(request.model)
   if (!mayUse(deps.catalog, caller, model)) throw notAllowed(model)
   const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer, model.contextWindow)
@@ -80,7 +84,7 @@ export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<Admi
   const admission = deps.limits.admit(caller, inputTokens + wantedTokens)
   try {
     const reserved = await reserve(deps, asked, { model, bounds, wantedTokens })
-    return { caller, model, request, body, inputTokens, admission, ...reserved }
+    return { caller, model, request, body, inputTokens, maxCostNanos, admission, ...reserved }
   } catch (error) {
     // Nothing will be used of the tokens that were taken from the key's minute.
     admission.correct(0)
@@ -91,16 +95,29 @@ export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<Admi
 /** Rooms 5 and 6: which offers may serve it, and the money for the dearest of them. */
 async function reserve(
   deps: InferenceDeps,
-  { id, caller, request }: Asked,
+  { id, caller, request, maxCostNanos }: Asked,
   { model, bounds, wantedTokens }: { model: Model; bounds: CapInput; wantedTokens: number },
 ): Promise<Pick<AdmittedChat, 'plan' | 'hold' | 'maxOutputTokens' | 'capReason'>> {
   const { inputTokens } = bounds
   const choices = request.n ?? 1
   const policy = policyOf(caller, request)
-  const plan = deps.router.plan({ model, inputTokens, maxOutputTokens: wantedTokens, policy, requestId: id })
+  const ranked = deps.router.plan({
+    model,
+    inputTokens,
+    maxOutputTokens: wantedTokens,
+    policy,
+    requestId: id,
+  })
+  const limit = maxCostNanos === undefined ? undefined : { maxCostNanos, inputTokens, choices }
+  const plan = limit ? { ...ranked, offers: offersWithin(ranked.offers, limit) } : ranked
   const dearest = dearestOf(plan.offers, inputTokens, wantedTokens)
   const availableNanos = await deps.settlement.available(caller.organisationId, dearest.worstNanos)
-  const cap = capOutput({ ...bounds, price: dearest.price, availableNanos: availableNanos / BigInt(choices) })
+  const cap = capOutput({
+    ...bounds,
+    price: dearest.price,
+    availableNanos: availableNanos / BigInt(choices),
+    ...(limit ? { withinMaxCost: affordedTokens(plan.offers, limit) } : {}),
+  })
   const cappedTokens = cap.maxOutputTokens * choices
   const hold = await deps.settlement.hold({
     id,

@@ -1,6 +1,7 @@
 import type { Model } from '../catalog/catalog.ts'
 import { checkUsage } from '../metering/check-usage.ts'
 import { countPrompt } from '../metering/count-tokens.ts'
+import type { ChatRequest } from '../providers/chat.ts'
 import { noUsage, type Usage } from '../providers/usage.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 
@@ -20,9 +21,16 @@ export function billedUsage(
   return { usage: countedUsage(chat, countOutput()), usageSource: 'counted' }
 }
 
-/** The prompt and `outputTokens`, by our own count. */
-export function countedUsage(chat: AdmittedChat, outputTokens: number): Usage {
-  return { ...noUsage, uncachedInput: countPrompt(chat.request, chat.model.tokenizer), output: outputTokens }
+const promptTokens = new WeakMap<ChatRequest, number>()
+
+/** The prompt and `outputTokens`, by our own count; the prompt is counted once. */
+export function countedUsage({ request, model }: AdmittedChat, outputTokens: number): Usage {
+  let uncachedInput = promptTokens.get(request)
+  if (uncachedInput === undefined) {
+    uncachedInput = countPrompt(request, model.tokenizer)
+    promptTokens.set(request, uncachedInput)
+  }
+  return { ...noUsage, uncachedInput, output: outputTokens }
 }
 
 function boundsOf(model: Model, chat: AdmittedChat) {

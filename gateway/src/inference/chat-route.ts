@@ -6,12 +6,12 @@ import { sendError } from '../http/send.ts'
 import type { Caller } from '../keys/verify.ts'
 import { GatewayError, toGatewayError } from '../platform/errors.ts'
 import { formatId, uuidv7 } from '../platform/ids.ts'
-import { inputTokens } from '../providers/usage.ts'
 import { type AdmittedChat, admitChat, authenticate } from './admit-chat.ts'
-import { countedUsage } from './billed-usage.ts'
 import { ClientStream } from './client-stream.ts'
-import { type CutOff, shuttingDown } from './cut-off.ts'
+import { conclude } from './conclude.ts'
+import { type CutOff, isOurs, shuttingDown } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
+import { maxCost } from './max-cost.ts'
 import { RequestTrace } from './request-trace.ts'
 import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
@@ -165,7 +165,14 @@ async function serveChat(deps: InferenceDeps, visit: Visit, bodies: BodyBudget):
   const { request, members } = await deps.parser.parse(bytes)
   trace.stream = request.stream === true
   trace.model = request.model
-  const chat = await admitChat(deps, { id: uuid, caller: visit.caller, request, body: { bytes, members } })
+  const maxCostNanos = maxCost(request, message.headers)
+  const chat = await admitChat(deps, {
+    id: uuid,
+    caller: visit.caller,
+    request,
+    body: { bytes, members },
+    maxCostNanos,
+  })
   stopWhenRefused(chat, visit.cut)
   const identity = { id: requestId, model: chat.model.id, createdS: Math.floor(deps.clock.nowMs() / 1000) }
   const headers = corsHeaders(deps.cors, message.headers.origin)
@@ -190,33 +197,30 @@ function stopWhenRefused({ hold }: AdmittedChat, cut: CutOff): void {
 }
 
 /** Nothing was served: release the hold, or book the prompt of a client that left while the upstream answered. */
-async function concludeUnserved(
-  deps: InferenceDeps,
-  chat: AdmittedChat,
-  { response, trace }: Visit,
-): Promise<void> {
+async function concludeUnserved(deps: InferenceDeps, chat: AdmittedChat, visit: Visit): Promise<void> {
+  const { response, trace, cut } = visit
+  const offer = trace.answeredBy
+  const stage = offer ? 'answered' : 'asked'
   const left = response.destroyed && !response.writableEnded
   try {
     // A settlement that was tried stays the only one: whether it was booked or not, other figures would contradict it.
     if (chat.hold.concluded) return
-    chat.admission.correct(0)
-    if (!left || trace.answeredBy === undefined)
-      await deps.settlement.void(chat.hold, left ? 'client_gone' : 'not_served')
-    else {
-      const usage = countedUsage(chat, 0)
-      chat.admission.correct(inputTokens(usage))
-      const charge = await deps.settlement.settle(chat.hold, {
-        offer: trace.answeredBy,
-        usage,
-        usageSource: 'counted',
-        partial: true,
-        stream: trace.stream,
+    await conclude(
+      deps,
+      { chat, trace },
+      {
+        end: left
+          ? { by: 'client_gone', stage }
+          : isOurs(cut)
+            ? { by: 'we_broke', stage }
+            : { by: 'upstream_broke' },
+        offer,
+        reported: undefined,
+        countOutput: () => 0,
         finishReason: 'client_gone',
-        ...trace.times(),
-      })
-      trace.served(trace.answeredBy, 'client_gone', usage)
-      trace.costNanos = charge.costNanos
-    }
+        answer: () => visit.client?.hashWith(''),
+      },
+    )
   } catch (error) {
     // The hold is not renewed any more and expires by itself.
     deps.logger.error({ err: error, holdId: chat.hold.id }, 'a hold could not be released')

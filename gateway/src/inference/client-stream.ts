@@ -1,6 +1,8 @@
+import { createHash, type Hash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { errorBody, type GatewayError } from '../platform/errors.ts'
 
+const KEEP_ALIVE = ': keep-alive\n'
 // Proxies and clients give up on a silent stream at about 20 s.
 const KEEP_ALIVE_MS = 15_000
 // A reader that takes nothing for this long is gone, or holding an upstream slot hostage.
@@ -13,6 +15,7 @@ export class ClientStream {
   #keepAlive: NodeJS.Timeout | undefined
   #slowReader: NodeJS.Timeout | undefined
   #wroteSinceTick = false
+  readonly #hash: Hash = createHash('sha256')
 
   constructor(response: ServerResponse) {
     this.#response = response
@@ -54,6 +57,7 @@ export class ClientStream {
   write(text: string): boolean {
     if (this.gone) return true
     this.#wroteSinceTick = true
+    this.#hash.update(text)
     const keptUp = this.#response.write(text)
     if (!keptUp && this.#slowReader === undefined) {
       this.#slowReader = setTimeout(() => this.#response.destroy(), SLOW_READER_MS)
@@ -63,7 +67,15 @@ export class ClientStream {
 
   /** A comment line; one newline, because some SDKs take a blank line for an empty event. */
   comment(): void {
-    if (!this.gone && !this.#response.writableNeedDrain) this.#response.write(': keep-alive\n')
+    if (this.gone || this.#response.writableNeedDrain) return
+    this.#hash.update(KEEP_ALIVE)
+    this.#response.write(KEEP_ALIVE)
+  }
+
+  /** SHA-256 in hex of all that was written, and `lastBytes` when the client is there to get them. Asked once. */
+  hashWith(lastBytes: string): string {
+    if (!this.gone) this.#hash.update(lastBytes)
+    return this.#hash.digest('hex')
   }
 
   /** Ends the stream with an error event and without `[DONE]`. */

@@ -15,3 +15,8 @@ export function shuttingDown(
 ): GatewayError {
   return new GatewayError('shutting_down', message, { retryAfterMs: 1_000 })
 }
+
+/** Whether the request was ended by a fault of ours, and not because its hold was refused. */
+export function isOurs({ reason }: CutOff): boolean {
+  return reason !== undefined && reason.status >= 500
+}

@@ -13,10 +13,10 @@ import {
   type ReplyIdentity,
   type WireFormat,
 } from '../providers/provider.ts'
-import { inputTokens, outputTokens } from '../providers/usage.ts'
+import { outputTokens } from '../providers/usage.ts'
 import type { Lease } from '../routing/capacity.ts'
 import type { AdmittedChat } from './admit-chat.ts'
-import { billedUsage } from './billed-usage.ts'
+import { conclude, hashOf } from './conclude.ts'
 import type { CutOff } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
 import { FailureBody } from './failure-body.ts'
@@ -42,7 +42,7 @@ interface ServedReply {
   attemptNumber: number
 }
 
-/** Serves the answer and books it. Throws `GatewayError`; then nothing was sent and the caller voids the hold. */
+/** Serves the answer and books it. Throws `GatewayError`; then nothing was sent, and what is left to do is the caller's. */
 export async function serveJson(deps: InferenceDeps, service: JsonService): Promise<void> {
   const { chat, response, trace } = service
   const served = await serveOffers(deps, chat, async ({ offer, lease, attemptNumber }) => {
@@ -65,31 +65,30 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
   })
 }
 
-async function book(deps: InferenceDeps, { chat, trace }: JsonService, served: ServedReply): Promise<Buffer> {
+/** Makes the charge safe and returns the body that tells it. */
+async function book(deps: InferenceDeps, service: JsonService, served: ServedReply): Promise<Buffer> {
   const { reply, offer, lease } = served
-  const billed = billedUsage(chat, reply.usage, () => countText(reply.text, chat.model.tokenizer))
-  const tokens = inputTokens(billed.usage) + outputTokens(billed.usage)
-  lease.end('ok', { tokens })
-  chat.admission.correct(tokens)
-  trace.served(offer, reply.finishReason, billed.usage)
-  if (isEmpty(reply, billed.usage)) await deps.settlement.void(chat.hold, 'empty_answer')
-  else {
-    const charge = await deps.settlement.settle(chat.hold, {
-      offer,
-      ...billed,
-      partial: false,
-      stream: false,
-      finishReason: reply.finishReason,
-      ...trace.times(),
-    })
-    trace.costNanos = charge.costNanos
-  }
-  return reply.jsonWith(usageJson(billed.usage, trace.costNanos))
+  let body: Buffer = Buffer.alloc(0)
+  const countOutput = () => countText(reply.text, service.chat.model.tokenizer)
+  await conclude(deps, service, {
+    end: { by: 'upstream_finished', empty: isEmpty(reply, countOutput) },
+    offer,
+    lease: { lease, outcome: 'ok' },
+    reported: reply.usage,
+    countOutput,
+    finishReason: reply.finishReason,
+    answer(usage, costNanos) {
+      body = reply.jsonWith(usageJson(usage, costNanos))
+      return hashOf(body)
+    },
+  })
+  return body
 }
 
 /** No completion token and no tool call: the buyer asked and got nothing. */
-function isEmpty(reply: ChatReply, usage: Parameters<typeof outputTokens>[0]): boolean {
-  return reply.text === '' && !reply.hasToolCalls && outputTokens(usage) === 0
+function isEmpty(reply: ChatReply, countOutput: () => number): boolean {
+  if (reply.text !== '' || reply.hasToolCalls) return false
+  return (reply.usage ? outputTokens(reply.usage) : countOutput()) === 0
 }
 
 function requestReply(

@@ -1,20 +1,23 @@
 /** A chat completion as a stream: fails over until the first content, then relays, meters, settles and ends. */
 import type { ServerResponse } from 'node:http'
 import type { Offer } from '../marketplace/offer.ts'
-import { GatewayError } from '../platform/errors.ts'
+import { errorBody, GatewayError } from '../platform/errors.ts'
+import { formatUsd } from '../platform/money.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import type { ReplyIdentity } from '../providers/provider.ts'
-import { inputTokens, outputTokens } from '../providers/usage.ts'
+import { outputTokens, type Usage } from '../providers/usage.ts'
 import type { Lease } from '../routing/capacity.ts'
+import type { End } from '../settlement/who-pays.ts'
 import type { AdmittedChat } from './admit-chat.ts'
-import { type BilledUsage, billedUsage, countedUsage } from './billed-usage.ts'
 import type { ClientStream } from './client-stream.ts'
-import type { CutOff } from './cut-off.ts'
+import { conclude, noteProgress } from './conclude.ts'
+import { type CutOff, isOurs } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
+import { allowedOutput } from './max-cost.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
 import { serveOffers } from './serve-offers.ts'
-import { StreamRelay } from './stream-relay.ts'
+import { type StreamEnd, StreamRelay } from './stream-relay.ts'
 import { callUpstream } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
 
@@ -59,12 +62,7 @@ export async function serveStream(
   if (response.destroyed) onClose()
   const end = await open.relay.ended
   response.off('close', onClose)
-  if (end.kind === 'complete') await concludeComplete(deps, service, client, open)
-  else if (end.kind === 'client_gone') await concludeLeft(deps, service, open)
-  else if (end.kind === 'cut_off') {
-    await concludeLeft(deps, service, open)
-    client.fail(cutOffError(end.by), service.identity.id)
-  } else await concludeBroken(deps, service, client, open, end.failure)
+  await endStream(deps, service, client, { ...open, end })
 }
 
 function openEarly({ chat, identity, headers }: StreamService, client: ClientStream): void {
@@ -95,6 +93,8 @@ async function openRelay(
     nowMs: deps.clock.nowMs,
     sink: client,
     onHeaders: () => trace.upstreamAnswered(offer),
+    onProgress: () => noteProgress(deps, { chat, trace }, { offer, outputTokens: relay.countedOutput() }),
+    allowedOutput: allowedOutput(chat, offer),
     async onContent() {
       await chat.hold.durable
       trace.firstByte()
@@ -117,62 +117,80 @@ async function openRelay(
   return failure ? { failure } : { served: { relay, offer, lease, attemptNumber } }
 }
 
-async function concludeComplete(
+/** Books what the stream came to, then lets its last bytes out. */
+async function endStream(
   deps: InferenceDeps,
   service: StreamService,
   client: ClientStream,
-  { relay, offer, lease }: OpenStream,
+  { relay, offer, lease, end }: OpenStream & { end: StreamEnd },
 ): Promise<void> {
-  const { chat, identity, trace } = service
-  const billed = billedUsage(chat, relay.usage, () => relay.countedOutput())
-  finishLeases(chat, lease, 'ok', billed)
-  trace.served(offer, relay.finishReason ?? 'stop', billed.usage)
-  const empty = !relay.hasText && !relay.hasToolCalls && outputTokens(billed.usage) === 0
-  if (empty) await deps.settlement.void(chat.hold, 'empty_answer')
-  else
-    await settle(deps, service, { offer, billed, partial: false, finishReason: relay.finishReason ?? 'stop' })
-  client.finish(`${usageEvent(chat, identity, billed, trace.costNanos)}data: [DONE]\n\n`)
-}
-
-/** A client that leaves, or is cut off, pays for its prompt and for what was delivered, by our count, within the hold. */
-async function concludeLeft(
-  deps: InferenceDeps,
-  service: StreamService,
-  { relay, offer, lease }: OpenStream,
-): Promise<void> {
-  const { chat, trace } = service
-  const complete = relay.finishReason !== undefined && relay.usage !== undefined
-  const billed: BilledUsage = complete
-    ? billedUsage(chat, relay.usage, () => relay.countedOutput())
-    : { usage: countedUsage(chat, relay.countedOutput()), usageSource: 'counted' }
-  finishLeases(chat, lease, 'client_gone', billed)
-  trace.served(offer, 'client_gone', billed.usage)
-  await settle(deps, service, {
+  const { identity, trace, cut } = service
+  const outcome = outcomeOf(end)
+  if (end.kind === 'upstream_failed') {
+    trace.brokeOff(offer, outcome)
+    // Nothing was sent yet (a hold was refused late, or the upstream broke meanwhile): it is answered with its own status.
+    if (!client.headSent) {
+      lease.end(outcome, { tokens: 0 })
+      throw cut.reason ?? brokenStream(end.failure)
+    }
+  }
+  let lastBytes = ''
+  await conclude(deps, service, {
+    end: whatEnded(end, relay, cut),
     offer,
-    billed,
-    partial: true,
-    finishReason: relay.finishReason ?? 'client_gone',
+    lease: { lease, outcome },
+    reported: relay.usage,
+    countOutput: () => relay.countedOutput(),
+    finishReason: finishReasonOf(end, relay),
+    answer(usage, costNanos) {
+      lastBytes = lastBytesOf(end, service, usage, costNanos)
+      return client.hashWith(lastBytes)
+    },
   })
+  if (end.kind === 'upstream_failed') client.fail(cut.reason ?? brokenStream(end.failure), identity.id)
+  else client.finish(lastBytes)
 }
 
-/** What the upstream broke costs the buyer nothing, whatever was delivered. */
-async function concludeBroken(
-  deps: InferenceDeps,
-  { chat, identity, trace, cut }: StreamService,
-  client: ClientStream,
-  { relay, offer, lease }: OpenStream,
-  failure: UpstreamFailure,
-): Promise<void> {
-  finishLeases(chat, lease, failure.class, {
-    usage: countedUsage(chat, relay.countedOutput()),
-    usageSource: 'counted',
-  })
-  trace.brokeOff(offer, failure.class)
-  const error = cut.reason ?? brokenStream(failure)
-  // Nothing was sent yet (a hold was refused late, or the upstream broke meanwhile): it is answered with its own status.
-  if (!client.headSent) throw error
-  await deps.settlement.void(chat.hold, failure.class)
-  client.fail(error, identity.id)
+function whatEnded(end: StreamEnd, relay: StreamRelay, cut: CutOff): End {
+  const stage = relay.finishReason !== undefined && relay.usage ? 'finished' : 'delivering'
+  switch (end.kind) {
+    case 'complete': {
+      const written = relay.usage ? outputTokens(relay.usage) : relay.countedOutput()
+      return { by: 'upstream_finished', empty: !relay.hasText && !relay.hasToolCalls && written === 0 }
+    }
+    case 'client_gone':
+      return { by: 'client_gone', stage }
+    case 'cut_off':
+      return { by: end.by, stage: end.by === 'max_cost' ? 'delivering' : stage }
+    case 'upstream_failed':
+      return isOurs(cut) ? { by: 'we_broke', stage } : { by: 'upstream_broke' }
+  }
+}
+
+function outcomeOf(end: StreamEnd): Parameters<Lease['end']>[0] {
+  if (end.kind === 'complete') return 'ok'
+  return end.kind === 'upstream_failed' ? end.failure.class : 'client_gone'
+}
+
+function finishReasonOf(end: StreamEnd, relay: StreamRelay): string {
+  if (end.kind === 'complete') return relay.finishReason ?? 'stop'
+  if (end.kind === 'cut_off') return end.by
+  return relay.finishReason ?? 'client_gone'
+}
+
+/** What is still to be said, of which the hash in the receipt is made too. */
+function lastBytesOf(
+  end: StreamEnd,
+  { chat, identity }: StreamService,
+  usage: Usage,
+  costNanos: bigint,
+): string {
+  if (end.kind === 'client_gone') return ''
+  if (end.kind === 'cut_off' && end.by !== 'max_cost') {
+    return `data: ${errorBody(cutOffError(end.by), identity.id)}\n\n`
+  }
+  const stop = end.kind === 'cut_off' ? stoppedByCost(chat, identity) : ''
+  return `${stop}${usageEvent(chat, identity, usage, costNanos)}data: [DONE]\n\n`
 }
 
 function cutOffError(by: 'slow_reader' | 'too_large'): GatewayError {
@@ -196,46 +214,22 @@ function brokenStream(failure: UpstreamFailure): GatewayError {
   )
 }
 
-async function settle(
-  deps: InferenceDeps,
-  { chat, trace }: StreamService,
-  {
-    offer,
-    billed,
-    partial,
-    finishReason,
-  }: { offer: Offer; billed: BilledUsage; partial: boolean; finishReason: string },
-): Promise<void> {
-  const charge = await deps.settlement.settle(chat.hold, {
-    offer,
-    ...billed,
-    partial,
-    stream: true,
-    finishReason,
-    ...trace.times(),
-  })
-  trace.costNanos = charge.costNanos
+/** The last chunk of a stream that the caller's `max_cost` ended; `gateway.stopped_by` says why. */
+function stoppedByCost(chat: AdmittedChat, identity: ReplyIdentity): string {
+  const choices = Array.from(
+    { length: chat.request.n ?? 1 },
+    (_, index) => `{"index":${index},"delta":{},"finish_reason":"length"}`,
+  )
+  const reason = `"gateway":{"stopped_by":"max_cost","max_cost":${formatUsd(chat.maxCostNanos ?? 0n)}}`
+  return `data: {${chunkHead(identity)},"choices":[${choices.join()}],${reason}}\n\n`
 }
 
-function finishLeases(
-  chat: AdmittedChat,
-  lease: Lease,
-  outcome: Parameters<Lease['end']>[0],
-  { usage }: BilledUsage,
-): void {
-  const tokens = inputTokens(usage) + outputTokens(usage)
-  lease.end(outcome, { tokens })
-  chat.admission.correct(tokens)
+function chunkHead({ id, createdS, model }: ReplyIdentity): string {
+  return `"id":"${id}","object":"chat.completion.chunk","created":${createdS},"model":${JSON.stringify(model)}`
 }
 
 /** The usage chunk, for clients that asked for it; others index `choices[0]` and would fall over it. */
-function usageEvent(
-  chat: AdmittedChat,
-  identity: ReplyIdentity,
-  { usage }: BilledUsage,
-  costNanos: bigint,
-): string {
+function usageEvent(chat: AdmittedChat, identity: ReplyIdentity, usage: Usage, costNanos: bigint): string {
   if (chat.request.stream_options?.include_usage !== true) return ''
-  const head = `"id":"${identity.id}","object":"chat.completion.chunk","created":${identity.createdS},"model":${JSON.stringify(identity.model)}`
-  return `data: {${head},"choices":[],"usage":${usageJson(usage, costNanos)}}\n\n`
+  return `data: {${chunkHead(identity)},"choices":[],"usage":${usageJson(usage, costNanos)}}\n\n`
 }

@@ -36,6 +36,8 @@ function openRelay({ format = openAiFormat }: { format?: WireFormat } = {}) {
         return takes
       },
     },
+    onProgress: () => undefined,
+    allowedOutput: undefined,
     onHeaders: note('headers'),
     onContent() {
       calls.push('content')

@@ -6,6 +6,7 @@
 import type { Tokenizer } from '../catalog/catalog.ts'
 import type { Exchange, ExchangeFailure, ExchangeHandler } from '../egress/exchange.ts'
 import { SseEventTooLarge, SseFramer } from '../http/sse-framer.ts'
+import { countText } from '../metering/count-tokens.ts'
 import { OutputCounter } from '../metering/output-counter.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import { type Headers, MalformedReply, type StreamReader, type WireFormat } from '../providers/provider.ts'
@@ -17,6 +18,12 @@ const MAX_BUFFERED_CHARS = 64 * 1024
 // After the finish chunk a leaving client still owes the usage report that is on its way.
 const LEAVE_DRAIN_MS = 5_000
 
+// How often what was delivered is noted, should this process die: about every 256 tokens, or every second.
+const PROGRESS_MS = 1_000
+const PROGRESS_CHARS = 1_024
+
+const complete = { kind: 'complete' } as const
+
 const unfinished: UpstreamFailure = {
   class: 'server_error',
   message: 'the stream ended before it was finished',
@@ -27,8 +34,8 @@ export type StreamEnd =
   | { kind: 'complete' }
   | { kind: 'upstream_failed'; failure: UpstreamFailure }
   | { kind: 'client_gone' }
-  /** A limit of ours, reached because of how or how much the client reads. */
-  | { kind: 'cut_off'; by: NonNullable<ExchangeFailure['cut']> }
+  /** A limit of ours, reached because of how or how much the client reads, or the client's own limit on the cost. */
+  | { kind: 'cut_off'; by: NonNullable<ExchangeFailure['cut']> | 'max_cost' }
 
 /** What the relay needs of the client's side. */
 export interface RelaySink {
@@ -45,6 +52,10 @@ interface RelayDeps {
   onHeaders: () => void
   /** Called once at the first content; the buffered events are written when it resolves. */
   onContent: () => Promise<void>
+  /** Called about once a second while content flows. */
+  onProgress: () => void
+  /** Completion tokens that the client's limit on the cost has room for. */
+  allowedOutput: number | undefined
 }
 
 export class StreamRelay implements ExchangeHandler {
@@ -56,7 +67,10 @@ export class StreamRelay implements ExchangeHandler {
   #buffered = ''
   #stage: 'waiting' | 'opening' | 'flowing' | 'over' = 'waiting'
   #opening = false
-  #completeWhenOpen = false
+  #endWhenOpen: StreamEnd | undefined
+  #delivered: number | undefined
+  #progressMs = 0
+  #progressChars = 0
   #drainTimer: NodeJS.Timeout | undefined
 
   readonly opened: Promise<UpstreamFailure | undefined>
@@ -84,9 +98,9 @@ export class StreamRelay implements ExchangeHandler {
     this.#exchange = exchange
   }
 
-  /** Completion tokens of what was read so far, by our own count. */
+  /** Completion tokens of what was passed on so far, by our own count. */
   countedOutput(): number {
-    return this.#counter.total()
+    return this.#delivered ?? this.#counter.total()
   }
 
   /** The client has taken what was written. */
@@ -133,7 +147,7 @@ export class StreamRelay implements ExchangeHandler {
   }
 
   onEnd(): void {
-    if (this.#stage === 'over') return
+    if (this.#stage === 'over' || this.#endWhenOpen) return
     if (this.#failureBody) {
       this.#fail(this.#failureBody.classify(this.#deps.format, this.#deps.nowMs()))
       return
@@ -148,18 +162,19 @@ export class StreamRelay implements ExchangeHandler {
     }
     if (this.finishReason === undefined) {
       this.#fail(unfinished)
-    } else this.#complete()
+    } else this.#endOnceOpen(complete)
   }
 
   onFailure(failure: ExchangeFailure): void {
+    if (this.#endWhenOpen) return
     // A connection that breaks after the finish and the usage has delivered everything there was.
-    if (this.finishReason !== undefined && this.usage !== undefined) this.#complete()
+    if (this.finishReason !== undefined && this.usage !== undefined) this.#endOnceOpen(complete)
     else if (failure.cut && this.#stage === 'flowing') this.#end({ kind: 'cut_off', by: failure.cut })
     else this.#fail(failure)
   }
 
   #read(event: string, data: string): string {
-    if (this.#stage === 'over') return ''
+    if (this.#stage === 'over' || this.#delivered !== undefined) return ''
     const part = this.#deps.reader.readEvent(event, data)
     if (part.failure) {
       this.#fail(part.failure)
@@ -168,16 +183,29 @@ export class StreamRelay implements ExchangeHandler {
     if (part.usage) this.usage = part.usage
     if (part.finishReason !== undefined) this.finishReason = part.finishReason
     if (part.text !== '') {
+      if (!this.#affords(part.text)) return ''
       this.hasText = true
-      this.#counter.add(part.text)
     }
     if (part.hasToolCalls) this.hasToolCalls = true
     let out = ''
     for (const chunk of part.chunks) out += `data: ${onOneLine(chunk)}\n\n`
     if (part.hasContent && this.#stage === 'waiting') this.#stage = 'opening'
     if (part.done && this.finishReason === undefined) this.#fail(unfinished)
-    else if (part.done) this.#completeWhenOpen = true
+    else if (part.done) this.#endWhenOpen = complete
     return out
+  }
+
+  /** Counts `text`; false when the client's limit has no room for it, which ends the stream before it. */
+  #affords(text: string): boolean {
+    const { allowedOutput, tokenizer } = this.#deps
+    this.#counter.add(text)
+    this.#progressChars += text.length
+    if (allowedOutput === undefined || this.#counter.within(allowedOutput)) return true
+    const before = this.#counter.total() - countText(text, tokenizer)
+    this.#delivered = Math.max(0, Math.min(before, allowedOutput))
+    this.#endWhenOpen = { kind: 'cut_off', by: 'max_cost' }
+    if (this.#stage === 'waiting') this.#stage = 'opening'
+    return false
   }
 
   #pass(out: string): void {
@@ -192,7 +220,18 @@ export class StreamRelay implements ExchangeHandler {
       }
       if (this.#stage === 'opening') this.#open()
     }
-    if (this.#completeWhenOpen) this.#complete()
+    if (this.#endWhenOpen) this.#endOnceOpen(this.#endWhenOpen)
+    else this.#tellProgress()
+  }
+
+  #tellProgress(): void {
+    const nowMs = this.#deps.nowMs()
+    if (this.#stage !== 'flowing') this.#progressMs = nowMs
+    else if (nowMs - this.#progressMs >= PROGRESS_MS || this.#progressChars >= PROGRESS_CHARS) {
+      this.#progressMs = nowMs
+      this.#progressChars = 0
+      this.#deps.onProgress()
+    }
   }
 
   /** Content has come: wait until the hold is durable, then let everything out. */
@@ -212,23 +251,21 @@ export class StreamRelay implements ExchangeHandler {
     this.#stage = 'flowing'
     const keptUp = this.#buffered === '' || this.#deps.sink.write(this.#buffered)
     this.#buffered = ''
-    if (this.#completeWhenOpen) this.#complete()
+    if (this.#endWhenOpen) this.#end(this.#endWhenOpen)
     else if (keptUp) this.#exchange?.resume()
   }
 
-  #complete(): void {
-    if (this.#stage === 'opening') {
-      this.#completeWhenOpen = true
+  #endOnceOpen(end: StreamEnd): void {
+    if (this.#stage === 'flowing') {
+      this.#end(end)
       return
     }
+    this.#endWhenOpen = end
     if (this.#stage === 'waiting') {
       // Finished without content: an empty answer, served as it is and free.
       this.#stage = 'opening'
-      this.#completeWhenOpen = true
       this.#open()
-      return
     }
-    this.#end({ kind: 'complete' })
   }
 
   #failOnRead(error: unknown): void {

@@ -17,6 +17,8 @@ export interface Batcher<Operation, Result> {
   /** Throws `overloaded` when the queue is full, `unavailable` when patience ran out; else what the operation met. */
   add(operation: Operation): Promise<Result>
   queued(): number
+  /** Whether the next one would be refused. */
+  full(): boolean
   /** Resolves when everything that was added has its result; refuses what comes later. */
   close(): Promise<void>
 }
@@ -77,6 +79,7 @@ export function createBatcher<Operation, Result>(
       })
     },
     queued: () => queue.length,
+    full: () => queue.length >= QUEUE_MAX,
     async close() {
       closed = true
       while (pumping) await pumping

@@ -6,6 +6,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
+import { uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { sqlState } from '../platform/transient-errors.ts'
@@ -23,6 +24,7 @@ import type {
   SettleOperation,
   StatementLine,
   Violation,
+  WrittenOff,
 } from './operations.ts'
 import { creditPlayMoney, postJournal } from './post-journal.ts'
 import type { Journal } from './postings.ts'
@@ -43,6 +45,17 @@ export interface Ledger {
   settle(operation: SettleOperation): Promise<Settled>
   /** Releases a hold; harmless when it has expired, was voided before or never came to be. */
   void(id: string, reason: string): Promise<void>
+  /**
+   * Releases a hold whose request we broke, and pays the seller from our own pocket, once. Harmless when it was settled.
+   */
+  writeOff(served: {
+    id: string
+    sellerOrganisationId: string
+    sellerNanos: bigint
+    memo: string
+  }): Promise<WrittenOff>
+  /** Whether a hold would be refused with `overloaded`: asked before any work is done for it. */
+  saturated(): boolean
   /** Another 90 seconds for the open ones among these holds. */
   renew(ids: readonly string[]): Promise<void>
   /** Posts a journal once per source. Throws `idempotency_mismatch` for other entries, `conflict` below a floor. */
@@ -72,6 +85,8 @@ export interface LedgerDeps {
   /** Names this gateway over its restarts; `nodeEpoch` grows with each. */
   nodeId: string
   nodeEpoch: number
+  /** How long a settlement waits for a database that is away before it is told; 60 s. */
+  settlePatienceMs?: number
 }
 
 // A caller waits for a hold; a settlement is money already earned.
@@ -101,6 +116,16 @@ export function createLedger(deps: LedgerDeps): Ledger {
       const state = await conclusions.add({ kind: 'void', id, reason })
       if (state === 'settled') throw internal(`hold ${id} is settled and cannot be voided`)
     },
+    async writeOff({ id, sellerOrganisationId, sellerNanos, memo }) {
+      const [sellerAccount, lossAccount] = await Promise.all([
+        accountId({ code: 'seller_pending', owner: sellerOrganisationId }),
+        accountId({ code: 'unbilled_usage_loss' }),
+      ])
+      const journalId = uuidv7(deps.clock.nowMs())
+      const operation = { id, journalId, sellerAccount, lossAccount, sellerNanos, memo }
+      return (await conclusions.add({ kind: 'write_off', operation })) as WrittenOff
+    },
+    saturated: () => holds.full(),
     async renew(ids) {
       await Promise.all(
         chunked(ids, RENEW_CHUNK).map((chunk) => conclusions.add({ kind: 'renew', ids: chunk })),
@@ -150,7 +175,7 @@ function concludeBatcher(deps: LedgerDeps): Batcher<Conclusion, Concluded> {
   return createBatcher({
     name: 'settle',
     run: (batch) => runConclusions(deps.pool, batch),
-    patienceMs: SETTLE_PATIENCE_MS,
+    patienceMs: deps.settlePatienceMs ?? SETTLE_PATIENCE_MS,
     onPoison: (conclusion, error) => park(deps, conclusion.kind, conclusionId(conclusion), conclusion, error),
     onRetry: (error, attempt) =>
       deps.logger.warn({ err: error, attempt }, 'a batch of settlements is sent again'),

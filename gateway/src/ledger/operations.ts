@@ -39,6 +39,21 @@ export interface Settled {
   shortfallNanos: bigint
 }
 
+/** What was served and is not billed; `sellerNanos` may be 0, then only the hold is released. */
+export interface WriteOff {
+  /** The request's UUID. */
+  id: string
+  journalId: string
+  /** The `seller_pending` account that is paid, and the loss account that pays. */
+  sellerAccount: bigint
+  lossAccount: bigint
+  sellerNanos: bigint
+  memo: string
+}
+
+/** `settled` when the request was billed after all. */
+export type WrittenOff = 'written_off' | 'voided' | 'settled'
+
 /** Why a settlement was not booked, beside what may be wrong with the database. */
 export type SettleRefusal = 'mismatch' | 'voided' | 'rejected' | 'unknown' | 'invalid'
 

@@ -12,6 +12,8 @@ import type {
   SettleOperation,
   SettleRefusal,
   Violation,
+  WriteOff,
+  WrittenOff,
 } from './operations.ts'
 import { usageRecordsJson } from './usage-record.ts'
 
@@ -113,6 +115,26 @@ export async function voidBatch(
   return rows.map(({ outcome }) => outcome)
 }
 
+export async function writeOffBatch(
+  pool: LedgerPool,
+  operations: readonly WriteOff[],
+): Promise<WrittenOff[]> {
+  const { rows } = await pool.query<{ outcome: WrittenOff }>({
+    name: 'ledger-write-off',
+    text: `SELECT outcome FROM ledger.write_off_batch($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[],
+      $6)`,
+    values: [
+      operations.map(({ id }) => id),
+      operations.map(({ journalId }) => journalId),
+      operations.map(({ sellerAccount }) => sellerAccount),
+      operations.map(({ sellerNanos }) => sellerNanos),
+      operations.map(({ memo }) => memo),
+      operations[0]?.lossAccount,
+    ],
+  })
+  return rows.map(({ outcome }) => outcome)
+}
+
 /** How many of them were still open. */
 export async function renewBatch(pool: LedgerPool, ids: readonly string[]): Promise<number> {
   return count(
@@ -203,35 +225,6 @@ export async function readBalance(pool: LedgerPool, key: string): Promise<Balanc
   if (!row) return undefined
   const [balanceNanos, heldNanos] = [BigInt(row.balance), BigInt(row.held)]
   return { balanceNanos, heldNanos, availableNanos: balanceNanos - heldNanos }
-}
-
-export interface StatementRow {
-  id: string
-  code: string
-  memo: string | null
-  created_at: Date
-  /** Credit less debit. */
-  change: string
-  model: string | null
-  key_id: string | null
-}
-
-/** Entries of an account by its key, newest first, older than the journal `before`. */
-export async function readStatement(
-  pool: LedgerPool,
-  { key, limit, before }: { key: string; limit: number; before: string | undefined },
-): Promise<StatementRow[]> {
-  const { rows } = await pool.query<StatementRow>({
-    name: 'ledger-statement',
-    text: `SELECT j.id, j.code, j.memo, j.created_at, -e.amount AS change, u.model, u.key_id
-      FROM ledger.entry e
-      JOIN ledger.journal j ON j.id = e.journal_id
-      LEFT JOIN ledger.usage_record u ON u.id = e.journal_id
-      WHERE e.account_id = (SELECT id FROM ledger.account WHERE key = $1) AND e.journal_id < $2
-      ORDER BY e.journal_id DESC LIMIT $3`,
-    values: [key, before ?? 'ffffffff-ffff-ffff-ffff-ffffffffffff', limit],
-  })
-  return rows
 }
 
 export async function setBudget(

@@ -1,7 +1,7 @@
 import type { PriceSnapshot } from '../catalog/price.ts'
 import { affordableOutput } from './price-usage.ts'
 
-export type CapReason = 'requested' | 'model' | 'key_default' | 'context' | 'affordable'
+export type CapReason = 'requested' | 'model' | 'key_default' | 'context' | 'affordable' | 'max_cost'
 
 export interface CapInput {
   /** What the request names; never lowered except to the model's maximum. */
@@ -14,6 +14,8 @@ export interface CapInput {
   /** With both of these, a request without a maximum is also capped at what the balance affords. */
   price?: PriceSnapshot
   availableNanos?: bigint
+  /** What the caller's own limit on the cost has room for; at least 1. */
+  withinMaxCost?: number
 }
 
 // One request without a maximum reserves at most this part of the balance, so that twenty run side by side.
@@ -26,6 +28,13 @@ const COMFORTABLE_TOKENS = 4_096
  * token is affordable it says 1, so that the hold refuses with 402 and tells the caller why.
  */
 export function capOutput(input: CapInput): { maxOutputTokens: number; reason: CapReason } {
+  const cap = capByModelAndMoney(input)
+  const { withinMaxCost } = input
+  if (withinMaxCost === undefined || cap.maxOutputTokens <= withinMaxCost) return cap
+  return { maxOutputTokens: withinMaxCost, reason: 'max_cost' }
+}
+
+function capByModelAndMoney(input: CapInput): { maxOutputTokens: number; reason: CapReason } {
   if (input.requested !== undefined) {
     if (input.requested <= input.modelMax) return { maxOutputTokens: input.requested, reason: 'requested' }
     return { maxOutputTokens: input.modelMax, reason: 'model' }

@@ -8,6 +8,9 @@ const PIECE_CHARS = 4_096
 // after it is taken to be as dense as what was counted.
 const MAX_EXACT_CHARS = 256 * 1024
 
+// Of one UTF-16 unit; a token is at least a byte.
+const MOST_UTF8_BYTES = 3
+
 /** Counts what a stream's model wrote. Memory and time stay bounded: a full piece is counted and dropped. */
 export class OutputCounter {
   readonly #tokenizer: Tokenizer
@@ -34,6 +37,12 @@ export class OutputCounter {
     if (this.#countedChars < MAX_EXACT_CHARS) return
     this.#uncountedChars += this.#waiting.length
     this.#waiting = ''
+  }
+
+  /** Whether the tokens so far are no more than `limit`; counts only when that is close. */
+  within(limit: number): boolean {
+    const atMost = this.#counted + this.#waiting.length * MOST_UTF8_BYTES
+    return (this.#uncountedChars === 0 && atMost <= limit) || this.total() <= limit
   }
 
   /** Tokens so far. */

@@ -31,7 +31,7 @@ const allLines = () => segmentsIn(directory).flatMap((segment) => readSegment(by
 test('a line is with the operating system when append returns, in a file that only its owner reads', () => {
   const log = open()
   log.append('{"a":1}')
-  expect(readSegment(bytesOf(1))).toEqual({ lines: ['{"a":1}'], damaged: 0 })
+  expect(readSegment(bytesOf(1))).toEqual({ lines: ['{"a":1}'], damaged: 0, tornOnly: false })
   expect(statSync(join(directory, segmentName(1))).mode & 0o777).toBe(0o600)
   log.close()
 })
@@ -84,10 +84,11 @@ test('whatever the last write was torn to, the lines before it are read and noth
       for (const line of lines) log.append(line)
       log.close()
       const whole = bytesOf(1)
-      const { lines: read, damaged } = readSegment(whole.subarray(0, cut % (whole.length + 1)))
+      const { lines: read, damaged, tornOnly } = readSegment(whole.subarray(0, cut % (whole.length + 1)))
       expect(lines.slice(0, read.length)).toEqual(read)
       expect(damaged).toBeLessThanOrEqual(1)
-      expect(readSegment(whole)).toEqual({ lines, damaged: 0 })
+      expect(tornOnly).toBe(damaged === 1)
+      expect(readSegment(whole)).toEqual({ lines, damaged: 0, tornOnly: false })
     }),
   )
 })
@@ -98,7 +99,7 @@ test('a changed byte damages its line and no other', () => {
   log.close()
   const bytes = bytesOf(1)
   bytes[bytes.indexOf('two')] = 0x54
-  expect(readSegment(bytes)).toEqual({ lines: ['one', 'three'], damaged: 1 })
+  expect(readSegment(bytes)).toEqual({ lines: ['one', 'three'], damaged: 1, tornOnly: false })
 })
 
 for (const canTruncate of [true, false])
@@ -130,5 +131,6 @@ for (const canTruncate of [true, false])
     expect(readSegment(bytesOf(1))).toEqual({
       lines: ['fits', 'fits again'],
       damaged: canTruncate ? 0 : 1,
+      tornOnly: false,
     })
   })

@@ -21,6 +21,7 @@ const SEGMENT_BYTES = 16 * 1024 * 1024
 // What a crash of the whole machine, not of the process, may cost.
 const SYNC_EVERY_MS = 50
 const SUFFIX = '.log'
+const CHECKSUM_CHARS = 8
 
 /** The calls to the file system that can fail while the log is open. */
 export interface LogFiles {
@@ -173,16 +174,21 @@ export function segmentName(segment: number): string {
  * The whole lines of one segment's bytes, and how many others there were. The last line of a killed process may be
  * torn; any other damaged line is the disk's.
  */
-export function readSegment(bytes: Buffer): { lines: string[]; damaged: number } {
+export function readSegment(bytes: Buffer): { lines: string[]; damaged: number; tornOnly: boolean } {
   const lines: string[] = []
   let damaged = 0
-  for (const line of bytes.toString('utf8').split('\n')) {
+  let tornOnly = false
+  const texts = bytes.toString('utf8').split('\n')
+  for (const [index, line] of texts.entries()) {
     if (line === '') continue
-    const text = line.slice(9)
-    if (line.slice(0, 9) === `${checksum(text)} `) lines.push(text)
-    else damaged += 1
+    const text = line.slice(CHECKSUM_CHARS + 1)
+    if (line.slice(0, CHECKSUM_CHARS + 1) === `${checksum(text)} `) lines.push(text)
+    else {
+      damaged += 1
+      tornOnly = damaged === 1 && index === texts.length - 1
+    }
   }
-  return { lines, damaged }
+  return { lines, damaged, tornOnly }
 }
 
 function framed(line: string): string {
@@ -190,5 +196,5 @@ function framed(line: string): string {
 }
 
 function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0')
+  return crc32(text).toString(16).padStart(CHECKSUM_CHARS, '0')
 }

@@ -61,7 +61,7 @@ test('without any variable the gateway plays, on this machine only', () => {
     admin: {},
     secrets: {},
     feeBps: 500n,
-    settlementDurability: 'database',
+    settlementDurability: 'spool',
     allowPrivateUpstreams: false,
     vendorKeys: {},
     environmentListings: false,
@@ -107,7 +107,7 @@ test('a wrong configuration is one error with a line for every fault and no valu
     GATEWAY_ADMIN_EMAIL: 'nobody',
     ALLOW_PRIVATE_UPSTREAMS: 'maybe',
     GATEWAY_DRAIN_SECONDS: '1.5',
-    SETTLEMENT_DURABILITY: 'spool',
+    SETTLEMENT_DURABILITY: 'memory',
     GATEWAY_FEE_BPSS: '1',
   }
   const found = faults({ ...wrong, GATEWAY_MODE: 'play' })

@@ -21,7 +21,8 @@ export interface Config {
   /** Complete in live mode; in play mode `completeSecrets` adds what is missing. */
   secrets: GivenSecrets
   feeBps: bigint
-  settlementDurability: 'database'
+  /** What the last byte of an answer waits for: a file in DATA_DIR, or the commit. */
+  settlementDurability: 'spool' | 'database'
   allowPrivateUpstreams: boolean
   /** Vendor keys that are set, by the name of their variable. */
   vendorKeys: Readonly<Record<string, string>>
@@ -97,9 +98,7 @@ const variables = {
       'must be trace, debug, info, warn, error, fatal or silent',
     )
     .default('info'),
-  SETTLEMENT_DURABILITY: z
-    .literal('database', "must be 'database', the only one there is")
-    .default('database'),
+  SETTLEMENT_DURABILITY: z.enum(['spool', 'database'], 'must be spool or database').default('spool'),
   ALLOW_PRIVATE_UPSTREAMS: flag.prefault('false'),
   DEMO_UPSTREAM_PORT: integer(0, 65_535).optional(),
   SESSION_SECRET: z.string().optional(),

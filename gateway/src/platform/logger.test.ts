@@ -211,6 +211,7 @@ test.each([
   'stripe-signature',
   'pepper',
   'encryptionKey',
+  'signingKey',
   'masterKey',
   'x-amz-security-token',
 ])(

@@ -8,7 +8,7 @@ const MARK = '[redacted]'
 // Names whose values are secret, whatever stands before them (`adminPassword`, `x-goog-api-key`). Compared without
 // regard to case; `maxTokens` and other plurals are counts.
 const NAMES =
-  '(?:[\\w-]{0,40}(?:password|passwd|secret|credential|api[-_]?key|private[-_]?key|access[-_]?key|access[-_]?token|refresh[-_]?token|id[-_]?token|authorization|cookie|signature|pepper)|token|sealedCredential|secretHash|encryptionKey|masterKey|x-amz-security-token)'
+  '(?:[\\w-]{0,40}(?:password|passwd|secret|credential|api[-_]?key|private[-_]?key|access[-_]?key|access[-_]?token|refresh[-_]?token|id[-_]?token|authorization|cookie|signature|pepper)|token|sealedCredential|secretHash|encryptionKey|signingKey|masterKey|x-amz-security-token)'
 
 // A Buffer as JSON, a list (Node's raw header values) or a plain value.
 const OTHER_VALUES =
@@ -52,7 +52,18 @@ const shaped: readonly [RegExp, string][] = [
 // costs a tenth of what the patterns cost (measured: 3 µs against 30 µs for the line of one request).
 const hints = [
   ...['password', 'passwd', 'secret', 'credential', 'authorization', 'cookie', 'signature', 'pepper'],
-  ...['api-key', 'api_key', 'apikey', 'private', 'access', 'refresh', 'encryptionkey', 'masterkey', 'x-amz-'],
+  ...[
+    'api-key',
+    'api_key',
+    'apikey',
+    'private',
+    'access',
+    'refresh',
+    'encryptionkey',
+    'signingkey',
+    'masterkey',
+    'x-amz-',
+  ],
   ...[
     'token"',
     "token'",

@@ -63,6 +63,8 @@ export const chatRequest = z.looseObject({
   reasoning_effort: z.string().max(32).nullish(),
   user: z.string().nullish(),
   service_tier: z.string().max(32).nullish(),
+  // Ours: see inference/max-cost.ts.
+  max_cost: z.union([z.number(), z.string().max(32)]).nullish(),
 })
 
 export type ChatRequest = z.infer<typeof chatRequest>

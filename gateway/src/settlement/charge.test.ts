@@ -11,7 +11,7 @@ const served = (change: Partial<Served> = {}): Served => ({
   offer,
   usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
   usageSource: 'reported',
-  partial: false,
+  billed: 'whole',
   stream: false,
   finishReason: 'stop',
   startedAt: new Date(0),
@@ -22,8 +22,7 @@ const served = (change: Partial<Served> = {}): Served => ({
 
 test('an answer costs its usage at the price that was frozen, split between seller and platform', () => {
   expect(chargeOf(served(), 5_000_000n)).toEqual({
-    usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
-    usageSource: 'reported',
+    billed: 'whole',
     costNanos: 2_000_000n,
     sellerNanos: 1_900_000n,
     feeNanos: 100_000n,
@@ -32,12 +31,12 @@ test('an answer costs its usage at the price that was frozen, split between sell
 
 test('a whole answer is billed as reported even above its hold; one that the client left is not', () => {
   expect(chargeOf(served(), 1_500_000n).costNanos).toBe(2_000_000n)
-  expect(chargeOf(served({ partial: true }), 1_500_000n)).toMatchObject({
+  expect(chargeOf(served({ billed: 'delivered' }), 1_500_000n)).toMatchObject({
     costNanos: 1_500_000n,
     sellerNanos: 1_425_000n,
     feeNanos: 75_000n,
   })
-  expect(chargeOf(served({ partial: true }), 2_000_000n).costNanos).toBe(2_000_000n)
+  expect(chargeOf(served({ billed: 'delivered' }), 2_000_000n).costNanos).toBe(2_000_000n)
 })
 
 test('whatever was used: seller and platform get what the buyer pays, and a departed client never more than its hold', () => {
@@ -50,7 +49,7 @@ test('whatever was used: seller and platform get what the buyer pays, and a depa
       fc.boolean(),
       (input, output, held, partial) => {
         const usage = { ...noUsage, uncachedInput: input, output }
-        const charge = chargeOf(served({ usage, partial }), held)
+        const charge = chargeOf(served({ usage, billed: partial ? 'delivered' : 'whole' }), held)
         expect(charge.sellerNanos + charge.feeNanos).toBe(charge.costNanos)
         expect(charge.sellerNanos).toBeGreaterThanOrEqual(0n)
         expect(charge.feeNanos).toBeGreaterThanOrEqual(0n)
@@ -59,4 +58,16 @@ test('whatever was used: seller and platform get what the buyer pays, and a depa
       },
     ),
   )
+})
+
+test('an empty answer is free, and above the limit that the caller set nothing is charged', () => {
+  expect(chargeOf(served({ billed: 'nothing' }), 5_000_000n)).toEqual({
+    costNanos: 0n,
+    sellerNanos: 0n,
+    feeNanos: 0n,
+    billed: 'nothing',
+  })
+  const limited = (maxCostNanos: bigint) => chargeOf(served({ maxCostNanos }), 5_000_000n)
+  expect(limited(1_200_000n)).toMatchObject({ costNanos: 1_200_000n, billed: 'delivered' })
+  expect(limited(2_000_000n)).toMatchObject({ costNanos: 2_000_000n, billed: 'whole' })
 })

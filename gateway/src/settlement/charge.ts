@@ -7,8 +7,13 @@ export interface Served {
   offer: Offer
   usage: Usage
   usageSource: 'reported' | 'counted'
-  /** The client left or was cut off: billed by our count and never above the hold. */
-  partial: boolean
+  /**
+   * `whole`: all of the usage; `delivered`: the client left or was cut off, so never above the hold; `nothing`: an
+   * empty answer.
+   */
+  billed: 'whole' | 'delivered' | 'nothing'
+  /** The caller's own limit on what the request may cost. */
+  maxCostNanos?: bigint
   stream: boolean
   finishReason: string
   startedAt: Date
@@ -17,17 +22,26 @@ export interface Served {
 }
 
 export interface Charge {
-  usage: Usage
-  usageSource: 'reported' | 'counted'
   costNanos: bigint
   sellerNanos: bigint
   feeNanos: bigint
+  /** As it came out: a whole answer above the caller's limit is only billed in part. */
+  billed: Served['billed']
 }
 
 /** Prices what was served at the offer's frozen price and splits it between seller and platform. */
 export function chargeOf(served: Served, heldNanos: bigint): Charge {
   const fullNanos = priceUsage(served.usage, served.offer.price)
-  const costNanos = served.partial && fullNanos > heldNanos ? heldNanos : fullNanos
+  const costNanos = costOf(served, fullNanos, heldNanos)
   const { sellerNanos, feeNanos } = splitCost(costNanos, served.offer.price.feeBps)
-  return { usage: served.usage, usageSource: served.usageSource, costNanos, sellerNanos, feeNanos }
+  const billed = served.billed === 'whole' && costNanos < fullNanos ? 'delivered' : served.billed
+  return { costNanos, sellerNanos, feeNanos, billed }
+}
+
+function costOf({ billed, maxCostNanos }: Served, fullNanos: bigint, heldNanos: bigint): bigint {
+  if (billed === 'nothing') return 0n
+  let costNanos = fullNanos
+  if (billed === 'delivered' && heldNanos < costNanos) costNanos = heldNanos
+  if (maxCostNanos !== undefined && maxCostNanos < costNanos) costNanos = maxCostNanos
+  return costNanos
 }

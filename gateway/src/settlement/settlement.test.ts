@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { makeOffer } from '../../test/support/market.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -6,6 +9,7 @@ import { GatewayError } from '../platform/errors.ts'
 import { noUsage } from '../providers/usage.ts'
 import type { Served } from './charge.ts'
 import { createSettlement, type Hold, type HoldRequest, type Settlement } from './settlement.ts'
+import { openSpool } from './spool.ts'
 
 const PAYER = 'the buyer'
 const USD = 1_000_000_000n
@@ -25,6 +29,9 @@ let voids: string[]
 let renewed: (readonly string[])[]
 let balancesRead: number
 let errors: unknown[]
+let writtenOff: string[]
+let saturated: boolean
+let directory: string
 let settlement: Settlement
 
 beforeEach(() => {
@@ -37,6 +44,9 @@ beforeEach(() => {
   renewed = []
   balancesRead = 0
   errors = []
+  writtenOff = []
+  saturated = false
+  directory = mkdtempSync(join(tmpdir(), 'bourse-spool-'))
   const ledger: Partial<Ledger> = {
     accountId: async ({ code, owner }) => BigInt(`${code}${owner}`.length),
     hold: (operation) => asked(holds, operation),
@@ -47,6 +57,11 @@ beforeEach(() => {
     async renew(ids) {
       renewed.push(ids)
     },
+    saturated: () => saturated,
+    async writeOff({ id }) {
+      writtenOff.push(id)
+      return 'written_off'
+    },
     async balanceOf() {
       balancesRead += 1
       return { balanceNanos, availableNanos: balanceNanos, heldNanos: 0n }
@@ -54,6 +69,8 @@ beforeEach(() => {
   }
   settlement = createSettlement({
     ledger: ledger as Ledger,
+    spool: openSpool({ directory, logger: { error: vi.fn() } as never }),
+    durability: 'database',
     metrics: { tokensBilled: vi.fn(), billed: vi.fn() } as never,
     logger: { error: (entry: unknown) => errors.push(entry) } as never,
     clock: { nowMs: () => nowMs, monotonicMs: () => nowMs },
@@ -64,6 +81,7 @@ afterEach(() => {
   // It would wait for every answer, and not every test gives them all.
   void settlement.close()
   vi.useRealTimers()
+  rmSync(directory, { recursive: true })
 })
 
 function asked<Operation, Answer>(list: Asked<Operation, Answer>[], operation: Operation): Promise<Answer> {
@@ -108,6 +126,13 @@ function watch<Result>(promise: Promise<Result>) {
   return seen
 }
 
+/** Books it as the corridor does, and answers the charge. */
+async function settle(hold: Hold, what: Served) {
+  const charge = settlement.charge(hold, what)
+  await settlement.settle(hold, what, { charge })
+  return charge
+}
+
 const last = <Item>(list: Item[]) => list.at(-1) as Item
 
 /** A hold that the ledger has granted, leaving `availableNanos`. */
@@ -122,7 +147,7 @@ const served = (change: Partial<Served> = {}): Served => ({
   offer: makeOffer('a'),
   usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
   usageSource: 'reported',
-  partial: false,
+  billed: 'whole',
   stream: true,
   finishReason: 'stop',
   startedAt: new Date(0),
@@ -191,7 +216,7 @@ test('a hold that is refused after all is heard by whoever waits for it, and hol
   expect(settlement.liveHolds()).toBe(1)
   await settlement.void(hold, 'not_served')
   expect(voids).toEqual([])
-  await expect(settlement.settle(hold, served())).rejects.toMatchObject({ code: 'insufficient_quota' })
+  await expect(settle(hold, served())).rejects.toMatchObject({ code: 'insufficient_quota' })
   expect(settles).toEqual([])
 })
 
@@ -254,7 +279,7 @@ test('after credit by other means a payer who was just refused is asked for anew
 
 test('what was served is booked to the buyer, the seller and a fee account of this process, with its record', async () => {
   const hold = await granted(3_000_000n, 10n * USD)
-  const seen = watch(settlement.settle(hold, served()))
+  const seen = watch(settle(hold, served()))
   await turns()
   const { record, ...booking } = last(settles).operation
   expect(booking).toEqual({
@@ -289,7 +314,7 @@ test('what was served is booked to the buyer, the seller and a fee account of th
 test('a settlement waits for its hold', async () => {
   await granted(1n, 100n * USD)
   const hold = await settlement.hold(want(USD))
-  const seen = watch(settlement.settle(hold, served({ partial: true })))
+  const seen = watch(settle(hold, served({ billed: 'delivered' })))
   await turns()
   expect(settles).toHaveLength(0)
   await last(holds).answer({ status: 'held', availableNanos: 99n * USD })
@@ -300,7 +325,7 @@ test('a settlement waits for its hold', async () => {
 
 test('a client that left pays at most its hold, however much was under way', async () => {
   const hold = await granted(1_500_000n, 10n * USD)
-  const seen = watch(settlement.settle(hold, served({ partial: true })))
+  const seen = watch(settle(hold, served({ billed: 'delivered' })))
   await turns()
   expect(last(settles).operation).toMatchObject({
     costNanos: 1_500_000n,
@@ -319,16 +344,16 @@ test('a request that was not served gives its money back, and nobody renews it a
   expect(await settlement.available(PAYER, 1n)).toBe(10n * USD)
 })
 
-test('a settlement that fails is told, and the hold that is then released gives its money back once', async () => {
+test('a settlement that fails is told, and written off', async () => {
   const hold = await granted(4n * USD, 6n * USD)
-  const seen = watch(settlement.settle(hold, served()))
+  const seen = watch(settle(hold, served()))
   await turns()
   await last(settles).fail(new GatewayError('unavailable', 'The books cannot be written.'))
   expect(seen.error).toMatchObject({ code: 'unavailable' })
+  await turns()
+  // The client was told that it is not charged; the seller is paid by us.
+  expect(writtenOff).toEqual([hold.id])
   expect(settlement.liveHolds()).toBe(0)
-  await settlement.void(hold, 'not_served')
-  await settlement.void(hold, 'not_served')
-  expect(voids).toEqual([hold.id, hold.id])
   // Whether it was booked after all only the ledger knows: what is remembered stays on the safe side.
   expect(await settlement.available(PAYER, 1n)).toBe(6n * USD)
 })
@@ -377,7 +402,7 @@ test('idle means that every hold, settlement and release has its answer', async 
   expect(idleNow.value).toBe('idle')
   await granted(1n, 100n * USD)
   const hold = await settlement.hold(want(USD))
-  const settling = watch(settlement.settle(hold, served()))
+  const settling = watch(settle(hold, served()))
   const idle = watch(settlement.idle().then(() => 'idle'))
   await turns()
   await last(holds).answer({ status: 'held', availableNanos: 99n * USD })
@@ -385,4 +410,11 @@ test('idle means that every hold, settlement and release has its answer', async 
   await last(settles).answer({ availableNanos: 99n * USD })
   expect(settling.value).toBeDefined()
   expect(idle.value).toBe('idle')
+})
+
+test('while the queue of holds is full nothing is begun, not even for the rich', async () => {
+  await granted(1n, 100n * USD)
+  saturated = true
+  await expect(settlement.hold(want(1n))).rejects.toMatchObject({ code: 'overloaded' })
+  expect(holds).toHaveLength(1)
 })

@@ -2,23 +2,26 @@
  * The life of a request's money: hold the worst case, settle the real cost, release the rest. Rich payers get
  * their hold while the upstream already works; for everyone else it is durable before anything is dispatched.
  */
-import { LRUCache } from 'lru-cache'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { UsageProof } from '../ledger/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import { createBalances } from './balances.ts'
+import { type Bill, billOf } from './bill.ts'
+import { bookBill } from './book-bill.ts'
 import { type Charge, chargeOf, type Served } from './charge.ts'
 import { insufficientQuota, overBudget } from './refusals.ts'
+import type { Mark, Spool } from './spool.ts'
 
 // A payer with this many worst cases to spare cannot be overdrawn by the few requests in flight.
 const OVERLAP_FACTOR = 20n
-// How long a balance seen at the last commit may refuse, or bind, without asking the database again.
-const FRESH_MS = 250
 // A remembered balance of this many worst cases does not bind: what one request reserves without a maximum is a 32nd.
 const PLENTY_FACTOR = 40n
 const RENEW_EVERY_MS = 30_000
-const REMEMBERED_PAYERS = 50_000
+const BOOK_AGAIN_MS = 1_000
 const FEE_STRIPES = 16
 
 export interface HoldRequest {
@@ -39,7 +42,7 @@ export interface Hold {
   readonly amountNanos: bigint
   /** Resolves when the hold is committed; rejects with the refusal. Nothing may be sent to the client before. */
   readonly durable: Promise<void>
-  /** A settlement or release was asked for, whatever came of it. */
+  /** A settlement, release or write-off was asked for, whatever came of it. */
   concluded: boolean
 }
 
@@ -51,27 +54,35 @@ export interface Settlement {
   available(organisationId: string, worstNanos: bigint): Promise<bigint>
   /** Throws `insufficient_quota`, `budget_exceeded`, `overloaded` or `unavailable`. */
   hold(request: HoldRequest): Promise<Hold>
-  /** Books what was served and resolves once that is committed. The last byte to the client waits for it. */
-  settle(hold: Hold, served: Served): Promise<Charge>
+  /** What the request will be charged; known before it is booked, so that the answer can tell it. */
+  charge(hold: Hold, served: Served): Charge
+  /**
+   * Resolves when the charge is safe: in the spool, or committed when the operator or a full disk wants that. The last
+   * byte to the client waits for it. Throws when it could not be made safe; then nothing is charged.
+   */
+  settle(hold: Hold, served: Served, bill: { charge: Charge; proof?: UsageProof }): Promise<void>
+  /** Notes what was served so far, for the seller's sake, should this process die. */
+  mark(hold: Hold, served: Served): void
+  /** We broke it: the hold is released and the seller is paid by us. Goes on by itself until it is booked. */
+  writeOff(hold: Hold, served: Served): void
   /** Releases the hold; nothing is charged. */
   void(hold: Hold, reason: string): Promise<void>
   /** Forgets what is remembered of a balance, after it changed by other means. */
   forget(organisationId: string): void
   liveHolds(): number
+  /** Requests whose bill is safe and not yet booked. */
+  unbooked(): number
   /** Resolves when every hold, settlement and release asked for so far has its answer. */
   idle(): Promise<void>
+  /** Books what it can; the rest stays in the spool for the next start. */
   close(): Promise<void>
-}
-
-interface Balance {
-  availableNanos: bigint
-  seenAtMs: number
-  /** Holds asked for and not yet answered. */
-  askedNanos: bigint
 }
 
 interface SettlementDeps {
   ledger: Ledger
+  spool: Spool
+  /** What the last byte waits for. */
+  durability: 'spool' | 'database'
   metrics: Metrics
   logger: Logger
   clock: Clock
@@ -79,25 +90,20 @@ interface SettlementDeps {
   nodeEpoch: number
 }
 
-export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: SettlementDeps): Settlement {
-  const balances = new LRUCache<string, Balance>({ max: REMEMBERED_PAYERS })
+export function createSettlement(deps: SettlementDeps): Settlement {
+  const { ledger, spool, durability, metrics, logger, clock, nodeEpoch } = deps
+  const balances = createBalances(clock)
   const live = new Set<string>()
   const work = new Set<Promise<unknown>>()
   const feeStripe = String(Math.abs(nodeEpoch) % FEE_STRIPES)
+  const closing = new AbortController()
+  let unbooked = 0
 
   const renewal = setInterval(() => {
     if (live.size === 0) return
     ledger.renew([...live]).catch((error) => logger.error({ err: error }, 'holds were not renewed'))
   }, RENEW_EVERY_MS)
   renewal.unref()
-
-  function saw(organisationId: string, availableNanos: bigint): void {
-    const known = balances.get(organisationId)
-    if (known) {
-      known.availableNanos = availableNanos
-      known.seenAtMs = clock.monotonicMs()
-    } else balances.set(organisationId, { availableNanos, seenAtMs: clock.monotonicMs(), askedNanos: 0n })
-  }
 
   function track<Result>(promise: Promise<Result>): Promise<Result> {
     work.add(promise)
@@ -106,16 +112,16 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
     return promise
   }
 
-  const isFresh = (known: Balance) => clock.monotonicMs() - known.seenAtMs < FRESH_MS
-
   async function available(organisationId: string, worstNanos: bigint): Promise<bigint> {
     const known = balances.get(organisationId)
     if (known) {
       const freeNanos = known.availableNanos - known.askedNanos
-      if (isFresh(known) || freeNanos >= worstNanos * PLENTY_FACTOR) return freeNanos
+      if (freeNanos >= worstNanos * PLENTY_FACTOR) return freeNanos
     }
+    await balances.booked(organisationId)
+    if (known && balances.isFresh(known)) return known.availableNanos - known.askedNanos
     const { availableNanos } = await ledger.balanceOf(organisationId)
-    saw(organisationId, availableNanos)
+    balances.saw(organisationId, availableNanos)
     return availableNanos - (known?.askedNanos ?? 0n)
   }
 
@@ -128,108 +134,176 @@ export function createSettlement({ ledger, metrics, logger, clock, nodeEpoch }: 
       ...(request.budgeted ? { budgetId: request.keyId } : {}),
     })
     if (outcome.status === 'budget_exceeded') throw overBudget(request.amountNanos, outcome)
-    saw(request.organisationId, outcome.availableNanos)
+    balances.saw(request.organisationId, outcome.availableNanos)
     if (outcome.status === 'insufficient') throw insufficientQuota(request.amountNanos, outcome)
     live.add(request.id)
   }
 
   async function hold(request: HoldRequest): Promise<Hold> {
-    const known = balances.get(request.organisationId)
-    const freeNanos = known ? known.availableNanos - known.askedNanos : undefined
-    if (known && isFresh(known) && known.askedNanos === 0n && known.availableNanos < request.amountNanos) {
-      throw insufficientQuota(request.amountNanos, { availableNanos: known.availableNanos })
+    const { id, organisationId, keyId, amountNanos, budgeted } = request
+    if (ledger.saturated()) throw overloaded()
+    const overlaps = !budgeted && hasPlenty(balances.get(organisationId), amountNanos)
+    // What this payer's last requests did not use of their holds comes back in a moment.
+    if (!overlaps) await balances.booked(organisationId)
+    const known = balances.get(organisationId)
+    if (known && balances.isFresh(known) && known.askedNanos === 0n && known.availableNanos < amountNanos) {
+      throw insufficientQuota(amountNanos, { availableNanos: known.availableNanos })
     }
-    if (known) known.askedNanos += request.amountNanos
+    spool.admit(id, amountNanos)
+    if (known) known.askedNanos += amountNanos
     const durable = track(ask(request)).finally(() => {
-      if (known) known.askedNanos -= request.amountNanos
+      if (known) known.askedNanos -= amountNanos
     })
     // A refusal is heard by whoever awaits `durable`; a caller that has left must not crash the process.
-    durable.catch(() => undefined)
-    const overlaps =
-      freeNanos !== undefined && freeNanos >= request.amountNanos * OVERLAP_FACTOR && !request.budgeted
+    durable.catch(() => spool.done(id))
     if (!overlaps) await durable
-    return {
-      id: request.id,
-      organisationId: request.organisationId,
-      keyId: request.keyId,
-      amountNanos: request.amountNanos,
-      durable,
-      concluded: false,
+    return { id, organisationId, keyId, amountNanos, durable, concluded: false }
+  }
+
+  async function settle(
+    held: Hold,
+    served: Served,
+    { charge, proof }: { charge: Charge; proof?: UsageProof },
+  ): Promise<void> {
+    await held.durable
+    const bill = billOf({ hold: held, served, charge, proof, feeStripe })
+    const inSpool = spool.bill(bill)
+    // Nobody waits for what the spool has, so an outage is waited out; else the client does, and hears of it.
+    const waits = durability === 'database' || !inSpool
+    const booked = track(book(held, bill, { patiently: !waits })).finally(() => live.delete(held.id))
+    balances.booking(held.organisationId, booked)
+    if (!waits) {
+      booked.catch(() => undefined) // logged where it happened
+      return
+    }
+    try {
+      await booked
+    } catch (error) {
+      // The client will hear that it was not charged, so it must not be.
+      writeOff(held, served)
+      throw error
     }
   }
 
-  async function settle(hold: Hold, served: Served): Promise<Charge> {
-    await hold.durable
-    const charge = chargeOf(served, hold.amountNanos)
-    const [sellerAccount, feeAccount] = await Promise.all([
-      ledger.accountId({ code: 'seller_pending', owner: served.offer.sellerOrganisationId }),
-      ledger.accountId({ code: 'platform_fee', owner: feeStripe }),
-    ])
-    const settled = await ledger.settle({
-      id: hold.id,
-      costNanos: charge.costNanos,
-      sellerAccount,
-      sellerNanos: charge.sellerNanos,
-      feeAccount,
-      feeNanos: charge.feeNanos,
-      record: {
-        organisationId: hold.organisationId,
-        keyId: hold.keyId,
-        listingId: served.offer.listingId,
-        sellerOrganisationId: served.offer.sellerOrganisationId,
-        model: served.offer.model,
-        provider: served.offer.provider.id,
-        usage: charge.usage,
-        usageSource: charge.usageSource,
-        price: served.offer.price,
-        stream: served.stream,
-        finishReason: served.finishReason,
-        startedAt: served.startedAt,
-        durationMs: served.durationMs,
-        ttftMs: served.ttftMs,
-      },
-    })
-    saw(hold.organisationId, settled.availableNanos)
-    metrics.tokensBilled(charge.usage)
-    metrics.billed(charge.costNanos, charge.feeNanos)
-    return charge
+  async function book(held: Hold, bill: Bill, { patiently }: { patiently: boolean }): Promise<void> {
+    unbooked += 1
+    try {
+      const attempt = () => bookBill(ledger, bill)
+      const settled = await (patiently ? untilBooked(attempt) : attempt())
+      balances.saw(held.organisationId, settled.availableNanos)
+      metrics.tokensBilled(bill.record.usage)
+      metrics.billed(bill.costNanos, bill.feeNanos)
+      spool.done(held.id)
+    } catch (error) {
+      // An outage leaves it in the spool; what the ledger refused, it has parked.
+      if (!isOutage(error)) spool.done(held.id)
+      logger.error({ err: error, holdId: held.id }, 'a request could not be booked')
+      throw error
+    } finally {
+      unbooked -= 1
+    }
   }
 
-  async function release(hold: Hold, reason: string): Promise<void> {
+  /** Waits outages out, until the gateway closes. */
+  async function untilBooked<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!isOutage(error) || closing.signal.aborted) throw error
+        await delay(BOOK_AGAIN_MS, undefined, { signal: closing.signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  function writeOff(held: Hold, served: Served): void {
+    held.concluded = true
+    const mark = markOf(held, served)
+    spool.mark(held.id, mark)
+    const written = track(
+      // Also without the hold, which may have been lost in the same outage.
+      held.durable
+        .catch(() => undefined)
+        .then(() => untilBooked(() => ledger.writeOff({ id: held.id, ...mark })))
+        .then(() => spool.done(held.id))
+        .catch((error) => logger.error({ err: error, holdId: held.id }, 'a loss could not be booked'))
+        .finally(() => live.delete(held.id)),
+    )
+    balances.booking(held.organisationId, written)
+  }
+
+  async function release(held: Hold, reason: string): Promise<void> {
     try {
-      await hold.durable
+      await held.durable
     } catch (error) {
       if (error instanceof GatewayError) return // refused: there is nothing to release
       throw error
     }
-    // Also after a settlement that failed; the balance is given back once.
-    const wasOpen = live.delete(hold.id)
-    await ledger.void(hold.id, reason)
-    const known = balances.get(hold.organisationId)
-    if (known && wasOpen) known.availableNanos += hold.amountNanos
+    // Whatever becomes of the release: the request is free, and a hold nobody renews ends by itself.
+    spool.done(held.id)
+    const wasOpen = live.delete(held.id)
+    await ledger.void(held.id, reason)
+    const known = balances.get(held.organisationId)
+    if (known && wasOpen) known.availableNanos += held.amountNanos
   }
 
   async function idle(): Promise<void> {
     while (work.size > 0) await Promise.allSettled([...work])
   }
 
-  /** Runs the last act of a hold; after it, also when it failed, nobody renews the hold and it expires by itself. */
-  function conclude<Result>(hold: Hold, act: Promise<Result>): Promise<Result> {
-    hold.concluded = true
-    return track(act.finally(() => live.delete(hold.id)))
-  }
-
   return {
     available,
     hold,
-    settle: (held, served) => conclude(held, settle(held, served)),
-    void: (held, reason) => conclude(held, release(held, reason)),
-    forget: (organisationId) => void balances.delete(organisationId),
+    charge: (held, served) => chargeOf(served, held.amountNanos),
+    settle(held, served, bill) {
+      held.concluded = true
+      return track(settle(held, served, bill))
+    },
+    mark: (held, served) => spool.mark(held.id, markOf(held, served)),
+    writeOff,
+    void(held, reason) {
+      held.concluded = true
+      return track(release(held, reason).finally(() => live.delete(held.id)))
+    },
+    forget: (organisationId) => balances.forget(organisationId),
     liveHolds: () => live.size,
+    unbooked: () => unbooked,
     idle,
-    close() {
+    async close() {
       clearInterval(renewal)
-      return idle()
+      closing.abort()
+      await idle()
+      if (unbooked > 0) logger.warn({ unbooked }, 'requests stay in the spool for the next start')
     },
   }
+}
+
+function hasPlenty(
+  known: { availableNanos: bigint; askedNanos: bigint } | undefined,
+  amountNanos: bigint,
+): boolean {
+  return known !== undefined && known.availableNanos - known.askedNanos >= amountNanos * OVERLAP_FACTOR
+}
+
+/** The seller's share of what was served so far. */
+function markOf(held: Hold, served: Served): Mark {
+  const { usage, offer } = served
+  return {
+    sellerOrganisationId: offer.sellerOrganisationId,
+    sellerNanos: chargeOf({ ...served, billed: 'delivered' }, held.amountNanos).sellerNanos,
+    memo: `${offer.model}: ${usage.uncachedInput} prompt and ${usage.output} completion tokens, counted`,
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof GatewayError &&
+    (error.code === 'unavailable' || error.code === 'overloaded' || error.code === 'shutting_down')
+  )
+}
+
+function overloaded(): GatewayError {
+  return new GatewayError('overloaded', 'Too many requests are waiting for their booking. Retry shortly.', {
+    retryAfterMs: 1_000,
+  })
 }

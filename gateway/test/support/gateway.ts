@@ -4,17 +4,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI from 'openai'
 import supertest from 'supertest'
 import { createApp } from '../../src/app.ts'
 import { bootstrap, type Summary } from '../../src/bootstrap.ts'
 import { type Context, createContext, readProvidersFile } from '../../src/context.ts'
 import { createHttpServer } from '../../src/http/server.ts'
+import type { Clock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/platform/config.ts'
 import { parseId } from '../../src/platform/ids.ts'
 import { createLogger, type Logger } from '../../src/platform/logger.ts'
 import { loadProviders } from '../../src/providers/registry.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
+
+// A story that stops the database must not wait for ever.
+const BOOKED_MS = 10_000
 
 export interface Buyer {
   organisationId: string
@@ -57,13 +62,18 @@ export interface ListingOptions {
 export interface TestGatewayOptions {
   env?: Record<string, string>
   logger?: Logger
+  clock?: Clock
+  /** A fresh one unless given; the gateway's `close` drops it. */
+  database?: TestDatabase
 }
 
 export async function startTestGateway({
   env = {},
   logger = createLogger({ level: 'silent' }),
+  clock,
+  database: given,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
-  const database = await createTestDatabase()
+  const database = given ?? (await createTestDatabase())
   const dataDir = mkdtempSync(join(tmpdir(), 'bourse-story-'))
   const config = loadConfig({
     GATEWAY_MODE: 'play',
@@ -76,9 +86,15 @@ export async function startTestGateway({
   })
   const context = await createContext({
     config,
-    secrets: { encryptionKey: randomBytes(32), keyPepper: randomBytes(32), sessionSecret: randomBytes(32) },
+    secrets: {
+      encryptionKey: randomBytes(32),
+      keyPepper: randomBytes(32),
+      sessionSecret: randomBytes(32),
+      signingKey: randomBytes(32),
+    },
     providers: loadProviders(readProvidersFile()),
     logger,
+    ...(clock ? { clock } : {}),
     migrateUrl: database.adminUrl,
   })
   const app = createApp(context)
@@ -151,8 +167,12 @@ export async function startTestGateway({
       )
       return listing.id
     },
-    balanceNanos: (buyer) => context.ledger.balanceOf(parseId('org-', buyer.organisationId) as string),
+    async balanceNanos(buyer) {
+      await allBooked(context)
+      return context.ledger.balanceOf(parseId('org-', buyer.organisationId) as string)
+    },
     async bookedNanos(requestId) {
+      await allBooked(context)
       const { rows } = await database.database.pool.query(
         `SELECT sum(e.amount)::text AS cost FROM ledger.entry e JOIN ledger.account a ON a.id = e.account_id
          WHERE e.journal_id = $1 AND a.code IN ('buyer_cash', 'buyer_promo', 'receivable_buyer')`,
@@ -184,6 +204,12 @@ export async function startTestGateway({
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** An answer is told when its bill is in the spool; its commit comes a moment later. */
+async function allBooked({ settlement }: Context): Promise<void> {
+  const deadlineMs = performance.now() + BOOKED_MS
+  while (settlement.unbooked() > 0 && performance.now() < deadlineMs) await delay(2)
 }
 
 async function ok(

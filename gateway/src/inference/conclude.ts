@@ -1,0 +1,126 @@
+/**
+ * The end of an admitted request's money, whatever way the request ended: one path for streams and whole answers. The
+ * rule is settlement/who-pays.ts; this carries it out.
+ */
+import { createHash, hash } from 'node:crypto'
+import type { UsageProof } from '../ledger/usage-record.ts'
+import type { Offer } from '../marketplace/offer.ts'
+import { inputTokens, outputTokens, type Usage } from '../providers/usage.ts'
+import type { Lease } from '../routing/capacity.ts'
+import type { Served } from '../settlement/charge.ts'
+import { type End, type Verdict, whoPays } from '../settlement/who-pays.ts'
+import type { AdmittedChat } from './admit-chat.ts'
+import { type BilledUsage, billedUsage, countedUsage } from './billed-usage.ts'
+import type { InferenceDeps } from './deps.ts'
+import type { RequestTrace } from './request-trace.ts'
+
+export interface Ending {
+  end: End
+  /** Who had answered; undefined when nobody had. */
+  offer: Offer | undefined
+  /** Of the attempt that answered, when it is still to be given back, with how it went. */
+  lease?: { lease: Lease; outcome: Parameters<Lease['end']>[0] }
+  reported: Usage | undefined
+  /** Completion tokens delivered, by our count. */
+  countOutput(): number
+  finishReason: string
+  /** SHA-256 of the answer; asked once, when its last bytes can be made. */
+  answer(usage: Usage, costNanos: bigint): string | undefined
+}
+
+interface Concluded {
+  chat: AdmittedChat
+  trace: RequestTrace
+}
+
+/** Gives back what was taken, books or frees. Throws when a charge could not be made safe; then there is none. */
+export async function conclude(
+  deps: InferenceDeps,
+  { chat, trace }: Concluded,
+  ending: Ending,
+): Promise<void> {
+  const { settlement } = deps
+  const verdict = whoPays(ending.end)
+  const usage = ending.offer ? usageOf(chat, ending, verdict) : undefined
+  giveBack(chat, ending, usage)
+  if (!ending.offer || !usage || (!verdict.recorded && verdict.seller === 'nothing')) {
+    await settlement.void(chat.hold, ending.end.by)
+    return
+  }
+  const served = servedOf(chat, trace, { ...ending, offer: ending.offer }, { verdict, usage })
+  if (!verdict.recorded) {
+    settlement.writeOff(chat.hold, served)
+    return
+  }
+  const charge = settlement.charge(chat.hold, served)
+  const responseHash = ending.answer(served.usage, charge.costNanos)
+  const proof = responseHash === undefined ? undefined : await proofOf(chat, responseHash)
+  await settlement.settle(chat.hold, served, proof ? { charge, proof } : { charge })
+  trace.served(ending.offer, ending.finishReason, served.usage)
+  trace.costNanos = charge.costNanos
+}
+
+/** Notes what a running stream has delivered, should this process die. */
+export function noteProgress(
+  { settlement }: InferenceDeps,
+  { chat, trace }: Concluded,
+  { offer, outputTokens: delivered }: { offer: Offer; outputTokens: number },
+): void {
+  const usage: BilledUsage = { usage: countedUsage(chat, delivered), usageSource: 'counted' }
+  settlement.mark(chat.hold, {
+    offer,
+    ...usage,
+    billed: 'delivered',
+    stream: true,
+    finishReason: 'running',
+    ...trace.times(),
+  })
+}
+
+function usageOf(chat: AdmittedChat, ending: Ending, verdict: Verdict): BilledUsage {
+  const { end, reported, countOutput } = ending
+  const told = end.by === 'upstream_finished' || ('stage' in end && end.stage === 'finished')
+  if (told && verdict.recorded) return billedUsage(chat, reported, countOutput)
+  return { usage: countedUsage(chat, countOutput()), usageSource: 'counted' }
+}
+
+function giveBack(chat: AdmittedChat, { lease }: Ending, billed: BilledUsage | undefined): void {
+  const tokens = billed ? inputTokens(billed.usage) + outputTokens(billed.usage) : 0
+  lease?.lease.end(lease.outcome, { tokens })
+  chat.admission.correct(tokens)
+}
+
+function servedOf(
+  chat: AdmittedChat,
+  trace: RequestTrace,
+  { offer, finishReason }: { offer: Offer; finishReason: string },
+  { verdict, usage }: { verdict: Verdict; usage: BilledUsage },
+): Served {
+  return {
+    offer,
+    ...usage,
+    // What we pay the seller for is what was delivered, too.
+    billed: verdict.recorded ? verdict.buyer : 'delivered',
+    ...(chat.maxCostNanos === undefined ? {} : { maxCostNanos: chat.maxCostNanos }),
+    stream: trace.stream,
+    finishReason,
+    ...trace.times(),
+  }
+}
+
+// Hashing a megabyte takes a millisecond of the loop; the few bodies above it are hashed beside it.
+const HASHED_INLINE_BYTES = 1024 * 1024
+
+async function proofOf({ caller, body }: AdmittedChat, responseHash: string): Promise<UsageProof> {
+  return { keyFingerprint: caller.keyFingerprint, requestHash: await sha256(body.bytes), responseHash }
+}
+
+async function sha256(bytes: Buffer): Promise<string> {
+  if (bytes.length <= HASHED_INLINE_BYTES) return hash('sha256', bytes)
+  return Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex')
+}
+
+/** The hash of a whole answer. */
+export function hashOf(body: Buffer): string {
+  return createHash('sha256').update(body).digest('hex')
+}

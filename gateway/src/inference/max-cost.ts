@@ -1,0 +1,72 @@
+/** `max_cost`: what one request may cost at most, in USD, by its caller's own word. */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Offer } from '../marketplace/offer.ts'
+import { countPrompt } from '../metering/count-tokens.ts'
+import { affordableOutput, worstCase } from '../metering/price-usage.ts'
+import { GatewayError } from '../platform/errors.ts'
+import { formatUsd, parseScaled } from '../platform/money.ts'
+import type { ChatRequest } from '../providers/chat.ts'
+import type { AdmittedChat } from './admit-chat.ts'
+
+const HEADER = 'x-gateway-max-cost'
+const NANO_DECIMALS = 9
+
+/**
+ * The limit in nano-dollars; undefined when there is none. The body's `max_cost` wins over the header. Throws
+ * `invalid_value` for anything that is not a plain decimal above zero.
+ */
+export function maxCost(request: ChatRequest, headers: IncomingHttpHeaders): bigint | undefined {
+  const inBody = request.max_cost
+  const given = inBody ?? headers[HEADER]
+  if (given === undefined || given === null) return undefined
+  const text = typeof given === 'number' ? plainDecimal(given) : String(given).trim()
+  const nanos = parseScaled(text, NANO_DECIMALS)
+  if (nanos !== undefined && nanos > 0n) return nanos
+  throw new GatewayError(
+    'invalid_value',
+    `max_cost is an amount in USD above zero with at most nine decimals, such as 0.02.`,
+    { param: inBody === undefined || inBody === null ? HEADER : 'max_cost' },
+  )
+}
+
+/** JSON writes small numbers with an exponent, `1e-7`; nine decimals are all that counts. */
+function plainDecimal(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(NANO_DECIMALS) : ''
+}
+
+/** The offers that can answer at least with one token within the limit. Throws `invalid_value` when there is none. */
+export function offersWithin(
+  offers: readonly Offer[],
+  { maxCostNanos, inputTokens, choices }: { maxCostNanos: bigint; inputTokens: number; choices: number },
+): readonly Offer[] {
+  let leastNanos: bigint | undefined
+  const within = offers.filter(({ price }) => {
+    const nanos = worstCase({ inputTokens, maxOutputTokens: choices, price })
+    if (leastNanos === undefined || nanos < leastNanos) leastNanos = nanos
+    return nanos <= maxCostNanos
+  })
+  if (within.length > 0) return within
+  throw new GatewayError(
+    'invalid_value',
+    `max_cost is $${formatUsd(maxCostNanos)}, and the prompt alone may cost $${formatUsd(leastNanos ?? 0n)}. Raise it, shorten the prompt, or choose a cheaper model.`,
+    { param: 'max_cost', metadata: { needed_nanos: (leastNanos ?? 0n).toString() } },
+  )
+}
+
+/** Completion tokens for each choice that the limit has room for, at the dearest of these offers. */
+export function affordedTokens(
+  offers: readonly Offer[],
+  { maxCostNanos, inputTokens, choices }: { maxCostNanos: bigint; inputTokens: number; choices: number },
+): number {
+  const perOffer = offers.map(({ price }) =>
+    affordableOutput({ inputTokens, budgetNanos: maxCostNanos, price }),
+  )
+  return Math.floor(Math.min(...perOffer) / choices)
+}
+
+/** How many completion tokens may be delivered, whatever the upstream sends; by our own count of the prompt. */
+export function allowedOutput(chat: AdmittedChat, { price }: Offer): number | undefined {
+  if (chat.maxCostNanos === undefined) return undefined
+  const inputTokens = countPrompt(chat.request, chat.model.tokenizer)
+  return affordableOutput({ inputTokens, budgetNanos: chat.maxCostNanos, price })
+}
