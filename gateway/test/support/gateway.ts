@@ -43,6 +43,8 @@ export interface TestGateway {
   balanceNanos(buyer: Buyer): Promise<{ availableNanos: bigint; heldNanos: bigint; balanceNanos: bigint }>
   /** The cost booked for a request id (`gen-…`), or undefined when nothing was. */
   bookedNanos(requestId: string): Promise<bigint | undefined>
+  /** Ends what runs, as a shutdown does when its patience is over. */
+  stop(): void
   /** Waits until no request runs and nothing is held, then throws unless every ledger invariant holds. */
   settleAndAudit(): Promise<void>
   close(): Promise<void>
@@ -180,6 +182,7 @@ export async function startTestGateway({
       )
       return rows[0].cost === null ? undefined : BigInt(rows[0].cost)
     },
+    stop: () => app.chat.cutOff(),
     async settleAndAudit() {
       await app.chat.idle()
       await context.settlement.idle()
