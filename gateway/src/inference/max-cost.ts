@@ -1,12 +1,12 @@
 /** `max_cost`: what one request may cost at most, in USD, by its caller's own word. */
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Model } from '../catalog/catalog.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { countPrompt } from '../metering/count-tokens.ts'
 import { affordableOutput, worstCase } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatUsd, parseScaled } from '../platform/money.ts'
 import type { ChatRequest } from '../providers/chat.ts'
-import type { AdmittedChat } from './admit-chat.ts'
 
 const HEADER = 'x-gateway-max-cost'
 const NANO_DECIMALS = 9
@@ -65,7 +65,10 @@ export function affordedTokens(
 }
 
 /** How many completion tokens may be delivered, whatever the upstream sends; by our own count of the prompt. */
-export function allowedOutput(chat: AdmittedChat, { price }: Offer): number | undefined {
+export function allowedOutput(
+  chat: { request: ChatRequest; model: Model; maxCostNanos: bigint | undefined },
+  { price }: Offer,
+): number | undefined {
   if (chat.maxCostNanos === undefined) return undefined
   const inputTokens = countPrompt(chat.request, chat.model.tokenizer)
   return affordableOutput({ inputTokens, budgetNanos: chat.maxCostNanos, price })

@@ -2,7 +2,6 @@
  * The life of a request's money: hold the worst case, settle the real cost, release the rest. Rich payers get
  * their hold while the upstream already works; for everyone else it is durable before anything is dispatched.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { UsageProof } from '../ledger/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -211,7 +210,7 @@ export function createSettlement(deps: SettlementDeps): Settlement {
         return await attempt()
       } catch (error) {
         if (!isOutage(error) || closing.signal.aborted) throw error
-        await delay(BOOK_AGAIN_MS, undefined, { signal: closing.signal }).catch(() => undefined)
+        await pause(BOOK_AGAIN_MS, closing.signal)
       }
     }
   }
@@ -283,6 +282,19 @@ function hasPlenty(
   amountNanos: bigint,
 ): boolean {
   return known !== undefined && known.availableNanos - known.askedNanos >= amountNanos * OVERLAP_FACTOR
+}
+
+/** Resolves after `ms`, or as soon as the signal is given. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', over)
+      resolve()
+    }
+    const timer = setTimeout(over, ms)
+    signal.addEventListener('abort', over)
+  })
 }
 
 /** The seller's share of what was served so far. */
