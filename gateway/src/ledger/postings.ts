@@ -1,4 +1,8 @@
-/** What each event books: entries that sum to zero, debit positive, credit negative, in nano-dollars. */
+/**
+ * What each event books: entries that sum to zero, debit positive, credit negative, in nano-dollars. Here is what all
+ * journals share, and requests and play money; the other families are in `*-postings.ts`. What cannot be right, such as
+ * an amount that is not above zero, throws an assertion: whoever calls has made a mistake.
+ */
 import assert from 'node:assert/strict'
 import { type AccountRef, accountKey } from './accounts.ts'
 
@@ -77,7 +81,7 @@ export function reversal(undone: { id: string; entries: readonly Entry[]; memo: 
 }
 
 /** Leaves out what is zero; the rest must sum to zero, with every account once. */
-function balanced(entries: readonly Entry[]): Entry[] {
+export function balanced(entries: readonly Entry[]): Entry[] {
   const moving = entries.filter(({ amountNanos }) => amountNanos !== 0n)
   const sum = moving.reduce((total, { amountNanos }) => total + amountNanos, 0n)
   assert.equal(sum, 0n, 'a journal must balance')
@@ -87,4 +91,33 @@ function balanced(entries: readonly Entry[]): Entry[] {
     'a journal names an account once',
   )
   return moving
+}
+
+export const debit = (account: AccountRef, amountNanos: bigint): Entry => ({ account, amountNanos })
+export const credit = (account: AccountRef, amountNanos: bigint): Entry => ({
+  account,
+  amountNanos: -amountNanos,
+})
+
+/** Every amount named must be above zero. */
+export function requireAboveZero(amounts: Record<string, bigint>): void {
+  for (const [name, nanos] of Object.entries(amounts)) assert(nanos > 0n, `${name} must be above zero`)
+}
+
+/** Every amount named must not be below zero. */
+export function requireNotBelowZero(amounts: Record<string, bigint>): void {
+  for (const [name, nanos] of Object.entries(amounts)) assert(nanos >= 0n, `${name} must not be below zero`)
+}
+
+export const lesser = (left: bigint, right: bigint): bigint => (left < right ? left : right)
+
+/**
+ * The part of `shared` that belongs to the next `amount` after `before`, where `whole` carries all of it. Rounded down
+ * on the running sum, so that the parts of any row of amounts come to the part of their sum.
+ */
+export function proRata(
+  shared: bigint,
+  { whole, before, amount }: { whole: bigint; before: bigint; amount: bigint },
+): bigint {
+  return (shared * (before + amount)) / whole - (shared * before) / whole
 }

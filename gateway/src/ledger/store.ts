@@ -165,17 +165,25 @@ function count({ rows }: { rows: { count: number }[] }): number {
   return rows[0]?.count ?? 0
 }
 
+export async function openAccounts(
+  pool: LedgerPool,
+  accounts: readonly { code: string; owner?: string }[],
+): Promise<bigint[]> {
+  const { rows } = await pool.query<{ id: string }>({
+    name: 'ledger-open-accounts',
+    text: 'SELECT id FROM ledger.open_accounts($1::text[], $2::text[])',
+    values: [accounts.map(({ code }) => code), accounts.map(({ owner }) => owner ?? null)],
+  })
+  return rows.map(({ id }) => BigInt(id))
+}
+
 export async function openAccount(
   pool: LedgerPool,
   code: string,
   owner: string | undefined,
 ): Promise<bigint> {
-  const { rows } = await pool.query<{ id: string }>({
-    name: 'ledger-open-account',
-    text: 'SELECT ledger.open_account($1, $2) AS id',
-    values: [code, owner ?? null],
-  })
-  return BigInt((rows[0] as { id: string }).id)
+  const ids = await openAccounts(pool, [owner === undefined ? { code } : { code, owner }])
+  return ids[0] as bigint
 }
 
 /** What is to be posted, with accounts by id. */

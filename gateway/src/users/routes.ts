@@ -1,6 +1,7 @@
 import { type RequestHandler, Router } from 'express'
 import { createAccountRoutes } from './account-routes.ts'
 import { createSessionRoutes } from './session-routes.ts'
+import { createStatementRoutes } from './statement-routes.ts'
 import type { Users } from './users.ts'
 import { createWalletRoutes } from './wallet-routes.ts'
 
@@ -18,5 +19,6 @@ export function createUserRoutes(deps: UserRoutesDeps): Router {
   router.use(createSessionRoutes(deps))
   router.use(createAccountRoutes(deps))
   router.use(createWalletRoutes(deps))
+  router.use(createStatementRoutes(deps))
   return router
 }

@@ -67,7 +67,42 @@ export const updateUserBody = z
 
 export const listUsersQuery = pageQuery.extend({ q: queryText(100).optional() })
 
-export const statementQuery = pageQuery.extend({ organisation: z.string().max(64).optional() })
+const FIRST_YEAR = 2000
+
+/** An instant with its offset, or a day, which begins at midnight UTC. */
+const instant = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+    error: 'must be a day (2026-11-01) or a time with its offset (2026-11-01T00:00:00Z; send + as %2B)',
+  })
+  .transform((text) => new Date(text))
+  .refine((date) => date.getUTCFullYear() >= FIRST_YEAR, `must not be before the year ${FIRST_YEAR}`)
+
+export const statementQuery = z
+  .strictObject({
+    account: z.enum(['buyer', 'seller']).default('buyer'),
+    from: instant.optional(),
+    to: instant.optional(),
+    format: z.enum(['json', 'csv']).default('json'),
+    limit: pageQuery.shape.limit.removeDefault().optional(),
+    /** The id of the last line seen. */
+    before: z.string().max(64).optional(),
+    /** The same, by the name that every list has. */
+    cursor: z.string().max(64).optional(),
+    organisation: z.string().max(64).optional(),
+  })
+  .refine(({ from, to }) => !from || !to || from < to, { path: ['from'], error: 'must lie before `to`' })
+  .refine(({ before, cursor }) => before === undefined || cursor === undefined, {
+    path: ['cursor'],
+    error: 'is another name of `before`; send one of them',
+  })
+  .refine(({ format, limit }) => format === 'json' || limit === undefined, {
+    path: ['limit'],
+    error: 'is for JSON; a CSV file holds the whole period',
+  })
+  .refine(({ format, before, cursor }) => format === 'json' || (before ?? cursor) === undefined, {
+    path: ['before'],
+    error: 'is for JSON; a CSV file holds the whole period',
+  })
 
 export const balanceQuery = z.strictObject({ organisation: z.string().max(64).optional() })
 

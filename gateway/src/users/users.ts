@@ -1,4 +1,5 @@
 import type { Audit } from '../audit/audit.ts'
+import { createStatements, type Statements } from '../ledger/statements.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import type { Logger } from '../platform/logger.ts'
@@ -14,6 +15,7 @@ export interface Users {
   accounts: Accounts
   sessions: Sessions
   wallets: Wallets
+  statements: Statements
   mode: 'play' | 'live'
   /** The host that browsers know, where it was configured. */
   publicHost: string | undefined
@@ -32,7 +34,7 @@ export interface UsersDeps {
   playMode: boolean
 }
 
-/** People: their accounts, their sessions, and what is in their wallets. */
+/** People: their accounts, their sessions, and what is and was in their wallets. */
 export function createUsers(deps: UsersDeps): Users {
   const { database, sessionSecret, publicUrl, clock, logger, audit, ledger, playMode } = deps
   const mayEnter = async (id: string) => (await findUser(database.prisma, { id }))?.closedAt === null
@@ -51,6 +53,7 @@ export function createUsers(deps: UsersDeps): Users {
     accounts,
     sessions,
     wallets,
+    statements: createStatements({ pool: database.pool, logger }),
     mode: playMode ? 'play' : 'live',
     publicHost: publicUrl === undefined ? undefined : hostOf(publicUrl),
   }

@@ -1,8 +1,7 @@
 import type { Audit } from '../audit/audit.ts'
-import { type Page, pageOf } from '../audit/page.ts'
 import type { Principal } from '../http/principal.ts'
 import type { Ledger, PlayCredit } from '../ledger/ledger.ts'
-import type { Balance, StatementLine } from '../ledger/operations.ts'
+import type { Balance } from '../ledger/operations.ts'
 import type { Database } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId } from '../platform/ids.ts'
@@ -14,11 +13,6 @@ export type WalletLedger = Pick<Ledger, 'balanceOf' | 'statement' | 'creditPlayM
 
 export interface Wallets {
   balanceOf(organisationId: string): Promise<Balance>
-  /** The newest lines first. */
-  statement(
-    organisationId: string,
-    page: { limit: number; cursor?: string | undefined },
-  ): Promise<Page<StatementLine>>
   /** Books play money once per idempotency key. Throws `forbidden` in live mode, `conflict` when closed, `idempotency_mismatch`. */
   credit(credit: PlayCredit, actor: Principal | 'system'): Promise<{ repeated: boolean; balance: Balance }>
   /** Whether the ledger knows of money, holds or history. */
@@ -38,13 +32,6 @@ export function createWallets({
 }): Wallets {
   return {
     balanceOf: (organisationId) => ledger.balanceOf(organisationId),
-    async statement(organisationId, { limit, cursor }) {
-      const lines = await ledger.statement(organisationId, {
-        limit: limit + 1,
-        ...(cursor ? { before: cursor } : {}),
-      })
-      return pageOf(lines, limit, (line) => line)
-    },
     async credit(credit, actor) {
       const { organisationId, amountNanos, reason, idempotencyKey } = credit
       if (!playMode) {
