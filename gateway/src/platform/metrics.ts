@@ -35,6 +35,8 @@ export interface Metrics {
   billed(costNanos: bigint, feeNanos: bigint): void
   batchCommitted(batch: { queue: string; size: number; durationMs: number }): void
   refused(code: string): void
+  /** Registers a count kept elsewhere that only grows; it is read at each scrape. */
+  counter(name: `gateway_${string}_total`, help: string, read: () => number): void
   /** Registers a value that is read at each scrape, in base units. */
   gauge(name: `gateway_${string}`, help: string, read: () => number): void
   /** The text of /metrics. */
@@ -70,6 +72,9 @@ export function createMetrics(): Metrics {
     ...series,
     ...money,
     ...ledger,
+    counter(name, help, read) {
+      new CounterSeries(registry, { name, help, labels: [], read })
+    },
     gauge(name, help, read) {
       new Gauge({
         name,
