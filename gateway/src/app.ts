@@ -7,17 +7,20 @@ import express, { type Express, type Request, type RequestHandler, type Response
 import helmet from 'helmet'
 import { createAuditRoutes } from './audit/routes.ts'
 import { type Context, consoleDir } from './context.ts'
-import { corsHeaders, preflightHeaders } from './http/cors.ts'
+import { type CorsPolicy, corsHeaders, preflightHeaders } from './http/cors.ts'
 import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from './http/express-edges.ts'
 import { createHealthRoutes } from './http/health.ts'
 import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
 import { shuttingDown } from './inference/cut-off.ts'
 import { createModelRoutes } from './inference/model-routes.ts'
 import { createKeyRoutes } from './keys/routes.ts'
+import { createLedgerHealthRoutes } from './ledger/health-routes.ts'
 import { createMarketRoutes } from './marketplace/market-routes.ts'
 import { createListingRoutes } from './marketplace/routes.ts'
 import { ping } from './platform/database.ts'
 import { GatewayError } from './platform/errors.ts'
+import { createJwksRoutes, createReceiptRoutes } from './settlement/receipt-routes.ts'
+import { createWireRoutes, wirePaths } from './settlement/receipt-wire-routes.ts'
 import { createAuthenticate } from './users/authenticate.ts'
 import { createUserRoutes } from './users/routes.ts'
 
@@ -25,6 +28,8 @@ const VERSION = '0.1.0'
 const API_BODY_LIMIT = '100kb'
 // The API answers at /v1, at /api/v1 (OpenRouter's base) and bare (LiteLLM's).
 const API_BASES = ['/v1', '/api/v1', '']
+// What OpenRouter's clients ask about money; without a base the paths would be anybody's.
+const MONEY_BASES = ['/v1', '/api/v1']
 
 export interface App {
   handle(message: IncomingMessage, response: ServerResponse): void
@@ -70,12 +75,15 @@ function createExpress(context: Context, draining: () => boolean): Express {
   app.use(
     createHealthRoutes({ database: () => ping(database), draining, version: VERSION, mode: config.mode }),
   )
+  app.use(createLedgerHealthRoutes(context))
   app.get('/metrics', guardMetrics(config.metricsToken), async (_request, response) => {
     response.setHeader('content-type', context.metrics.contentType)
     response.end(await context.metrics.render())
   })
   app.use(refuseWhen(draining))
   for (const base of API_BASES) mountModelApi(app, context, base)
+  for (const base of MONEY_BASES) mountMoneyQuestions(app, context, base)
+  app.use(createJwksRoutes(context))
   mountManagement(app, context)
   mountConsole(app)
   app.use(refuseUnknownRoute)
@@ -92,37 +100,56 @@ function refuseWhen(draining: () => boolean): RequestHandler {
 }
 
 function mountModelApi(app: Express, { inference, marketplace }: Context, base: string): void {
-  const withCors: RequestHandler = (request, response, next) => {
-    for (const [name, value] of Object.entries(corsHeaders(inference.cors, request.headers.origin)))
+  const cors = withCors(inference.cors)
+  const chatPath = `${base}/chat/completions`
+  app.options(chatPath, cors, preflight('POST, OPTIONS'))
+  app.all(chatPath, cors, allowOnly('POST, OPTIONS'))
+  for (const path of [`${base}/models`, `${base}/models/*id`]) {
+    app.options(path, cors, preflight('GET, HEAD, OPTIONS'))
+    app.get(path, cors)
+  }
+  app.use(base === '' ? '/' : base, createModelRoutes(inference, marketplace))
+  app.all([`${base}/models`, `${base}/models/*id`], cors, allowOnly('GET, HEAD, OPTIONS'))
+}
+
+function mountMoneyQuestions(
+  app: Express,
+  { inference, receipts, ledger, verifier }: Context,
+  base: string,
+): void {
+  const cors = withCors(inference.cors)
+  const paths = wirePaths.map((path) => base + path)
+  app.options(paths, cors, preflight('GET, HEAD, OPTIONS'))
+  app.get(paths, cors)
+  app.use(base, createWireRoutes({ receipts, ledger, verifyKey: (token) => verifier.verify(token) }))
+  app.all(paths, cors, allowOnly('GET, HEAD, OPTIONS'))
+}
+
+function withCors(policy: CorsPolicy): RequestHandler {
+  return function addCors(request, response, next) {
+    for (const [name, value] of Object.entries(corsHeaders(policy, request.headers.origin)))
       response.setHeader(name, value)
     next()
   }
-  const preflight = (methods: string) => (_request: Request, response: Response) => {
+}
+
+function preflight(methods: string) {
+  return function answerPreflight(_request: Request, response: Response): void {
     response.set(preflightHeaders(methods)).status(204).end()
   }
-  const chatPath = `${base}/chat/completions`
-  app.options(chatPath, withCors, preflight('POST, OPTIONS'))
-  app.all(chatPath, withCors, allowOnly('POST, OPTIONS'))
-  for (const path of [`${base}/models`, `${base}/models/*id`]) {
-    app.options(path, withCors, preflight('GET, HEAD, OPTIONS'))
-    app.get(path, withCors)
-  }
-  app.use(base === '' ? '/' : base, createModelRoutes(inference, marketplace))
-  app.all([`${base}/models`, `${base}/models/*id`], withCors, allowOnly('GET, HEAD, OPTIONS'))
 }
 
 function mountManagement(app: Express, context: Context): void {
-  const { users, keys, marketplace, audit, verifier, catalog } = context
-  const authenticate = createAuthenticate({
-    sessions: users.sessions,
-    verifyKey: (token) => verifier.verify(token),
-  })
+  const { users, keys, marketplace, audit, verifier, catalog, receipts } = context
+  const verifyKey = (token: string) => verifier.verify(token)
+  const authenticate = createAuthenticate({ sessions: users.sessions, verifyKey })
   app.use('/api', express.json({ limit: API_BODY_LIMIT, inflate: false }))
   app.use('/api', createUserRoutes({ users, authenticate }))
   app.use('/api', createKeyRoutes({ keys, authenticate }))
   app.use('/api', createListingRoutes({ listings: marketplace.listings, catalog, authenticate }))
   app.use('/api', createMarketRoutes({ marketplace, catalog, authenticate }))
   app.use('/api', createAuditRoutes({ audit, authenticate }))
+  app.use('/api', createReceiptRoutes({ receipts, sessions: users.sessions, verifyKey }))
 }
 
 /** The console's files, with a policy that lets them load nothing from anywhere else. */

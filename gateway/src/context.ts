@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createAudit } from './audit/audit.ts'
-import { loadCatalog } from './catalog/catalog.ts'
+import { type Catalog, loadCatalog } from './catalog/catalog.ts'
 import { DEMO_BASE_URL } from './demo/demo-models.ts'
 import { startDemoUpstream } from './demo/upstream.ts'
 import { createEgress } from './egress/egress.ts'
@@ -11,10 +11,11 @@ import { createChatParser } from './inference/chat-parser.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import { createKeys } from './keys/keys.ts'
 import { createKeyVerifier } from './keys/verify.ts'
-import { createLedger, type Ledger } from './ledger/ledger.ts'
+import type { Ledger } from './ledger/ledger.ts'
 import { createLimits } from './limits/admit.ts'
 import { createMarketplace } from './marketplace/marketplace.ts'
 import { warmTokenizer } from './metering/tokenizers.ts'
+import { openBooks } from './open-books.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import { openDatabase } from './platform/database.ts'
@@ -25,21 +26,18 @@ import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
 import { takeNodeIdentity } from './platform/node-identity.ts'
+import { lockNode } from './platform/node-lock.ts'
 import { createSealer } from './platform/secrets.ts'
 import type { Providers } from './providers/registry.ts'
 import { createBreakers } from './routing/breakers.ts'
 import { createCapacity } from './routing/capacity.ts'
 import { createRouter } from './routing/router.ts'
-import { recoverSpool } from './settlement/recover.ts'
-import { createSettlement, type Settlement } from './settlement/settlement.ts'
-import { openSpool } from './settlement/spool.ts'
+import type { Settlement } from './settlement/settlement.ts'
 import { createUsers } from './users/users.ts'
 import type { WalletLedger } from './users/wallets.ts'
 
 // Sources and built files stand at the same depth, so the same path leads to both.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const JANITOR_MS = 15_000
-const SPOOLED_PATIENCE_MS = 5_000
 const CATALOG_REFRESH_MS = 3_600_000
 
 export interface ContextOptions {
@@ -79,22 +77,15 @@ type Closers = (() => Promise<unknown> | unknown)[]
 
 async function build(options: ContextOptions, closers: Closers) {
   const ground = await openGround(options, closers)
-  const books = await openBooks(ground, closers)
+  const catalog = loadCatalog({
+    overridesPath: join(ROOT, 'config/models.json'),
+    nowMs: ground.clock.nowMs(),
+  })
+  const books = { ...(await openBooks(ground, closers)), catalog }
   const people = openPeople(ground, books, closers)
   const market = await openMarket(ground, books, closers)
   const inference = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
-  const { ledger, settlement } = books
-  ground.metrics.gauge('gateway_open_holds', 'Holds of running requests that this process renews.', () =>
-    settlement.liveHolds(),
-  )
-  ground.metrics.gauge(
-    'gateway_unbooked_requests',
-    'Answers whose bill is in the spool and not yet in the ledger.',
-    () => settlement.unbooked(),
-  )
-  closers.push(startJanitors({ ...ground, ...books, ...market }))
-  const released = await ledger.releaseDeadNode()
-  if (released > 0) ground.logger.warn({ released }, 'holds of a killed process were released')
+  closers.push(followPrices({ ...ground, ...books, ...market }))
   return { ...ground, ...books, ...people, ...market, inference }
 }
 
@@ -106,6 +97,8 @@ async function openGround(
   const node = takeNodeIdentity(config.dataDir)
   closers.push(() => node.release())
   const { database, databaseUrl } = await openMoneyDatabase({ config, logger, migrateUrl }, closers)
+  const lock = await lockNode({ databaseUrl, nodeId: node.nodeId, logger, onLost: endProcess })
+  closers.push(() => lock.release())
   const metrics = createMetrics()
   const sealer = createSealer(secrets.encryptionKey)
   const demo = config.mode === 'play' ? await startDemo(config) : undefined
@@ -138,32 +131,7 @@ async function openGround(
 
 type Ground = Awaited<ReturnType<typeof openGround>>
 
-/** Money: the ledger, the life of a hold on it, and the catalogue of list prices. */
-async function openBooks({ config, database, logger, metrics, clock, node }: Ground, closers: Closers) {
-  const { nodeId, epoch: nodeEpoch } = node
-  const durability = config.settlementDurability
-  const ledger = createLedger({
-    pool: database.ledgerPool,
-    logger,
-    metrics,
-    clock,
-    nodeId,
-    nodeEpoch,
-    // What the spool has is tried again for as long as it takes.
-    ...(durability === 'spool' ? { settlePatienceMs: SPOOLED_PATIENCE_MS } : {}),
-  })
-  closers.push(() => ledger.close())
-  const directory = join(config.dataDir, 'spool')
-  await recoverSpool({ directory, ledger, logger })
-  const spool = openSpool({ directory, logger })
-  closers.push(() => spool.close())
-  const settlement = createSettlement({ ledger, spool, durability, metrics, logger, clock, nodeEpoch })
-  closers.push(() => settlement.close())
-  const catalog = loadCatalog({ overridesPath: join(ROOT, 'config/models.json'), nowMs: clock.nowMs() })
-  return { ledger, settlement, catalog }
-}
-
-type Books = Awaited<ReturnType<typeof openBooks>>
+type Books = Awaited<ReturnType<typeof openBooks>> & { catalog: Catalog }
 
 /** Users, their sessions and wallets, and the keys they call with. */
 function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Closers) {
@@ -250,6 +218,13 @@ function walletLedger(ledger: Ledger, settlement: Settlement): WalletLedger {
   }
 }
 
+/** Ends the process as any error that nobody caught does: running answers are given their time. */
+function endProcess(error: Error): void {
+  setImmediate(() => {
+    throw error
+  })
+}
+
 async function startDemo({ demoUpstreamPort: port = 0 }: Config) {
   try {
     return await startDemoUpstream({ port })
@@ -281,24 +256,14 @@ async function openMoneyDatabase(
   return { database, databaseUrl }
 }
 
-/** What must happen now and then without anybody asking: holds expire, prices follow the calendar. */
-function startJanitors({ ledger, catalog, marketplace, logger, clock }: Ground & Books & Market): () => void {
-  const expiry = setInterval(() => {
-    // Also those of an earlier life of ours: its last batch may have been committed after we looked at the start.
-    Promise.all([ledger.expireHolds(), ledger.releaseDeadNode()]).catch((error) =>
-      logger.error({ err: error }, 'holds could not be expired'),
-    )
-  }, JANITOR_MS)
+/** Prices follow the calendar. */
+function followPrices({ catalog, marketplace, logger, clock }: Ground & Books & Market): () => void {
   const prices = setInterval(() => {
     catalog.refresh(clock.nowMs())
     marketplace.refresh().catch((error) => logger.error({ err: error }, 'offers could not be repriced'))
   }, CATALOG_REFRESH_MS)
-  expiry.unref()
   prices.unref()
-  return () => {
-    clearInterval(expiry)
-    clearInterval(prices)
-  }
+  return () => clearInterval(prices)
 }
 
 /** config/providers.json as it stands beside the code. */

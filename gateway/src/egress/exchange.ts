@@ -7,8 +7,8 @@ import { AddressRefused } from './resolve.ts'
 export interface ExchangeFailure {
   class: 'network' | 'timeout' | 'malformed' | 'server_error' | 'own_fault' | 'client_gone'
   message: string
-  /** A limit of ours ended it: the caller of the gateway read too slowly, or asked for more than fits. */
-  cut?: 'slow_reader' | 'too_large'
+  /** A limit of ours ended it: the caller of the gateway read too slowly, or asked for more than fits or for too long. */
+  cut?: 'slow_reader' | 'too_large' | 'too_long'
 }
 
 export interface ExchangeLimits {
@@ -139,7 +139,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseError(_controller: unknown, error: Error): void {
     if (this.#over) return
     this.#finish()
-    this.#handler.onFailure(classify(error, this.#headersSeen))
+    const failure = classify(error, this.#headersSeen)
+    // An upstream that nobody reads from gives up in the end.
+    const gaveUp = failure.class === 'server_error' && this.#wasHeldBack(this.#clock.monotonicMs())
+    this.#handler.onFailure(gaveUp ? { ...failure, cut: 'slow_reader' } : failure)
   }
 
   /** Sets the timer for whichever limit comes first; later activity only moves `#dueMs`, the timer looks when it fires. */
@@ -170,12 +173,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return
     }
     const what = totalIsUp ? 'the whole answer' : this.#headersSeen ? 'the next bytes' : 'response headers'
-    const heldBackMs = this.#heldBackMs + (this.#paused ? nowMs - this.#pausedAtMs : 0)
+    // An upstream that still sends has done nothing wrong: the answer is longer than we pass on.
+    const isTalking = this.#headersSeen && nowMs < this.#dueMs
+    const cut = this.#wasHeldBack(nowMs) ? 'slow_reader' : isTalking ? 'too_long' : undefined
     this.#fail({
       class: 'timeout',
       message: `the upstream did not send ${what} in time`,
-      ...(totalIsUp && heldBackMs > SLOW_READER_MS ? { cut: 'slow_reader' } : {}),
+      ...(totalIsUp && cut ? { cut } : {}),
     })
+  }
+
+  #wasHeldBack(nowMs: number): boolean {
+    return this.#heldBackMs + (this.#paused ? nowMs - this.#pausedAtMs : 0) > SLOW_READER_MS
   }
 
   #fail(failure: ExchangeFailure): void {

@@ -44,7 +44,11 @@ export async function conclude(
   const usage = ending.offer ? usageOf(chat, ending, verdict) : undefined
   giveBack(chat, ending, usage)
   if (!ending.offer || !usage || (!verdict.recorded && verdict.seller === 'nothing')) {
-    await settlement.void(chat.hold, ending.end.by)
+    // Nobody waits for it: an error must be heard also while the database is away.
+    settlement.void(chat.hold, ending.end.by).catch((error) => {
+      // The hold is not renewed any more and expires by itself.
+      deps.logger.error({ err: error, holdId: chat.hold.id }, 'a hold could not be released')
+    })
     return
   }
   const served = servedOf(chat, trace, { ...ending, offer: ending.offer }, { verdict, usage })

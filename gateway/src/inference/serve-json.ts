@@ -136,7 +136,8 @@ function requestReply(
           if (failureBody) finish({ failure: failureBody.classify(format, deps.clock.nowMs()) })
           else finish(readReply(deps, { format, identity, headers: answered, body: bodyOf(chunks) }))
         },
-        onFailure: (failure: ExchangeFailure) => finish({ failure: failure.cut ? tooLarge : failure }),
+        onFailure: (failure: ExchangeFailure) =>
+          finish({ failure: failure.cut === 'too_large' ? tooLarge : failure }),
       },
     })
     response.on('close', onClose)

@@ -193,12 +193,13 @@ function lastBytesOf(
   return `${stop}${usageEvent(chat, identity, usage, costNanos)}data: [DONE]\n\n`
 }
 
-function cutOffError(by: 'slow_reader' | 'too_large'): GatewayError {
-  const why =
-    by === 'slow_reader'
-      ? 'The stream was read too slowly and its time is up.'
-      : 'The stream grew larger than 64 MiB. Ask for fewer choices or less logprobs.'
-  return new GatewayError('request_timeout', `${why} You were charged for what was delivered.`, {
+function cutOffError(by: 'slow_reader' | 'too_large' | 'too_long'): GatewayError {
+  const why = {
+    slow_reader: 'The stream was read too slowly and its time is up.',
+    too_large: 'The stream grew larger than 64 MiB. Ask for fewer choices or less logprobs.',
+    too_long: 'The answer takes longer than this gateway passes on. Ask for fewer tokens.',
+  }
+  return new GatewayError('request_timeout', `${why[by]} You were charged for what was delivered.`, {
     retryable: false,
   })
 }

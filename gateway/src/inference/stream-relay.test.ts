@@ -311,7 +311,7 @@ test('a client that leaves after the finish is waited for until its usage has co
   relay.clientGone()
   expect(calls).toEqual(['resume'])
   relay.onData(Buffer.concat([usage, done]))
-  expect(await relay.ended).toEqual({ kind: 'complete' })
+  expect(await relay.ended).toEqual({ kind: 'client_gone' })
   const silent = await flowing()
   silent.onData(stop)
   silent.clientGone()

@@ -111,6 +111,8 @@ export class StreamRelay implements ExchangeHandler {
   /** The client has left: stop the upstream, unless its usage report is all that is missing. */
   clientGone(): void {
     if (this.#stage === 'over') return
+    // What was read and not sent is not delivered.
+    if (this.#stage !== 'flowing') this.#delivered = 0
     if (this.finishReason !== undefined && this.usage === undefined) {
       this.#exchange?.resume()
       this.#drainTimer ??= setTimeout(() => this.#end({ kind: 'client_gone' }), LEAVE_DRAIN_MS)
@@ -174,7 +176,8 @@ export class StreamRelay implements ExchangeHandler {
   }
 
   #read(event: string, data: string): string {
-    if (this.#stage === 'over' || this.#delivered !== undefined) return ''
+    // What comes after the end is nobody's concern.
+    if (this.#stage === 'over' || this.#endWhenOpen) return ''
     const part = this.#deps.reader.readEvent(event, data)
     if (part.failure) {
       this.#fail(part.failure)
@@ -285,10 +288,12 @@ export class StreamRelay implements ExchangeHandler {
     this.#stage = 'over'
     clearTimeout(this.#drainTimer)
     if (end.kind !== 'complete') this.#exchange?.abort()
+    // The usage came, for a client that had left.
+    const told: StreamEnd = end.kind === 'complete' && this.#drainTimer ? { kind: 'client_gone' } : end
     this.#resolveOpened(
-      end.kind === 'client_gone' ? { class: 'client_gone', message: 'the client left' } : undefined,
+      told.kind === 'client_gone' ? { class: 'client_gone', message: 'the client left' } : undefined,
     )
-    this.#resolveEnded(end)
+    this.#resolveEnded(told)
   }
 }
 

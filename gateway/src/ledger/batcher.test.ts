@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../platform/clock.ts'
+import { GatewayError } from '../platform/errors.ts'
 import { type BatcherOptions, createBatcher } from './batcher.ts'
 
 /** A batcher whose commits the test lets through one by one. */
@@ -16,7 +17,10 @@ function scene(options: Partial<BatcherOptions<number, string>> = {}) {
       return operations.map((operation) => `done ${operation}`)
     },
     patienceMs: 1_000,
-    onPoison: async (operation) => void poisoned.push(operation),
+    onPoison: async (operation, cause) => {
+      poisoned.push(operation)
+      return new GatewayError('internal_error', 'It could not be booked.', { cause })
+    },
     onRetry: () => undefined,
     clock: systemClock,
     metrics: { batchCommitted: ({ queue, size }) => void committed.push({ queue, size }) },

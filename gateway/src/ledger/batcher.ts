@@ -30,8 +30,8 @@ export interface BatcherOptions<Operation, Result> {
   run: (operations: readonly Operation[]) => Promise<readonly Result[]>
   /** How long errors that pass by themselves are waited out. */
   patienceMs: number
-  /** Called with an operation that fails alone, before its caller hears of it. Must not throw. */
-  onPoison: (operation: Operation, error: unknown) => Promise<void>
+  /** Called with an operation that fails alone; its caller hears what this returns. Must not throw. */
+  onPoison: (operation: Operation, error: unknown) => Promise<GatewayError>
   onRetry: (error: unknown, attempt: number) => void
   /** Called with operations given up on while nobody knew whether they were committed. */
   onDoubt?: (operations: readonly Operation[]) => void
@@ -132,12 +132,7 @@ async function blame<Operation, Result>(
   }
   const [first] = batch
   if (batch.length === 1 && first) {
-    await options.onPoison(first.operation, error)
-    first.reject(
-      new GatewayError('internal_error', 'This request could not be booked. Quote the request id to us.', {
-        cause: error,
-      }),
-    )
+    first.reject(await options.onPoison(first.operation, error))
     return
   }
   const middle = Math.ceil(batch.length / 2)

@@ -98,11 +98,20 @@ const EXPIRE_CHUNK = 500
 const MONTHS_AHEAD = 3
 const DAY_MS = 86_400_000
 
+/** Why an operation was refused that now lies in `ledger.dead_letter`. */
+export class Parked extends Error {}
+
+/** Whether the ledger refused an operation for good and keeps it where an operator finds it. */
+export function isParked(error: unknown): boolean {
+  return error instanceof GatewayError && error.cause instanceof Parked
+}
+
 export function createLedger(deps: LedgerDeps): Ledger {
   const { pool } = deps
   const conclusions = concludeBatcher(deps)
   const holds = holdBatcher(deps, conclusions)
-  const accountId = accountIds(pool)
+  const accounts = accountIds(deps)
+  const accountId = accounts.find
   const post = (journal: Journal) => postJournal(journal, deps, accountId)
   return {
     accountId,
@@ -146,6 +155,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
     async close() {
       await holds.close()
       await conclusions.close()
+      await accounts.close()
     },
   }
 }
@@ -184,22 +194,32 @@ function concludeBatcher(deps: LedgerDeps): Batcher<Conclusion, Concluded> {
   })
 }
 
-/** Keeps what could not be booked where an operator finds it; if even that fails, the log has it. */
+/**
+ * Keeps what could not be booked where an operator finds it. When even that fails, nobody has it but the caller, who
+ * hears `unavailable` and may come again.
+ */
 async function park(
   { pool, logger }: LedgerDeps,
   queue: string,
   operationId: string,
   payload: unknown,
   error: unknown,
-): Promise<void> {
+): Promise<GatewayError> {
+  const message = error instanceof Error ? error.message : String(error)
+  try {
+    await store.park(pool, { queue, operationId, payload, sqlState: sqlState(error), message })
+  } catch (cause) {
+    logger.error({ err: cause, queue, operationId }, 'an operation could not be parked')
+    return new GatewayError('unavailable', 'The ledger cannot be written at the moment. Retry.', {
+      cause: error,
+      retryAfterMs: 1_000,
+    })
+  }
   logger.error(
     { err: error, queue, operationId },
     'the ledger refused an operation; it is parked in dead_letter',
   )
-  const message = error instanceof Error ? error.message : String(error)
-  await store
-    .park(pool, { queue, operationId, payload, sqlState: sqlState(error), message })
-    .catch((cause) => logger.error({ err: cause, queue, operationId }, 'an operation could not be parked'))
+  return internal(new Parked(message))
 }
 
 async function settle(
@@ -209,9 +229,7 @@ async function settle(
 ): Promise<Settled> {
   const concluded = await conclusions.add({ kind: 'settle', operation })
   if (typeof concluded !== 'object') {
-    const error = internal(`hold ${operation.id} cannot be settled: ${concluded}`)
-    await park(deps, 'settle', operation.id, operation, error.cause)
-    throw error
+    throw await park(deps, 'settle', operation.id, operation, new Error(`hold ${operation.id} cannot be settled: ${concluded}`))
   }
   if (concluded.shortfallNanos > 0n) {
     deps.logger.warn(
@@ -222,16 +240,30 @@ async function settle(
   return concluded
 }
 
-/** Looks accounts up once; an id never changes. */
-function accountIds(pool: store.LedgerPool): Ledger['accountId'] {
+/** Looks accounts up once, those that are asked for together in one statement; an id never changes. */
+function accountIds(deps: LedgerDeps): { find: Ledger['accountId']; close(): Promise<void> } {
   const known = new LRUCache<string, bigint>({ max: REMEMBERED_ACCOUNTS })
-  return async (ref) => {
-    const key = accountKey(ref)
-    const found = known.get(key)
-    if (found !== undefined) return found
-    const id = await store.openAccount(pool, ref.code, ref.owner)
-    known.set(key, id)
-    return id
+  const lookUps = createBatcher<AccountRef, bigint>({
+    name: 'account',
+    run: (refs) => store.openAccounts(deps.pool, refs),
+    patienceMs: HOLD_PATIENCE_MS,
+    onPoison: async (ref, error) => {
+      deps.logger.error({ err: error, account: accountKey(ref) }, 'an account could not be opened')
+      return internal(error instanceof Error ? error : accountKey(ref))
+    },
+    onRetry: (error, attempt) => deps.logger.warn({ err: error, attempt }, 'accounts are looked up again'),
+    clock: deps.clock,
+  })
+  return {
+    async find(ref) {
+      const key = accountKey(ref)
+      const found = known.get(key)
+      if (found !== undefined) return found
+      const id = await lookUps.add(ref)
+      known.set(key, id)
+      return id
+    },
+    close: () => lookUps.close(),
   }
 }
 
@@ -252,9 +284,9 @@ function cashKey(organisationId: string): string {
   return accountKey({ code: 'buyer_cash', owner: organisationId })
 }
 
-function internal(fault: string): GatewayError {
+function internal(fault: string | Error): GatewayError {
   return new GatewayError('internal_error', 'This request could not be booked. Quote the request id to us.', {
-    cause: new Error(fault),
+    cause: fault instanceof Error ? fault : new Error(fault),
   })
 }
 

@@ -18,12 +18,15 @@ export class OutputCounter {
   #countedChars = 0
   #uncountedChars = 0
   #waiting = ''
+  #chars = 0
+  #lastTotal = { tokens: 0, chars: 0 }
 
   constructor(tokenizer: Tokenizer) {
     this.#tokenizer = tokenizer
   }
 
   add(text: string): void {
+    this.#chars += text.length
     if (this.#countedChars >= MAX_EXACT_CHARS) {
       this.#uncountedChars += text.length
       return
@@ -41,8 +44,11 @@ export class OutputCounter {
 
   /** Whether the tokens so far are no more than `limit`; counts only when that is close. */
   within(limit: number): boolean {
-    const atMost = this.#counted + this.#waiting.length * MOST_UTF8_BYTES
-    return (this.#uncountedChars === 0 && atMost <= limit) || this.total() <= limit
+    const { tokens, chars } = this.#lastTotal
+    const atMost = tokens + (this.#chars - chars) * MOST_UTF8_BYTES
+    if (this.#uncountedChars === 0 && atMost <= limit) return true
+    this.#lastTotal = { tokens: this.total(), chars: this.#chars }
+    return this.#lastTotal.tokens <= limit
   }
 
   /** Tokens so far. */

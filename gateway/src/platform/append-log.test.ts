@@ -129,7 +129,7 @@ for (const canTruncate of [true, false])
     log.append('fits again')
     log.close()
     expect(readSegment(bytesOf(1))).toEqual({
-      lines: ['fits', 'fits again'],
+      lines: ['fits', 'nor does this', 'fits again'],
       damaged: canTruncate ? 0 : 1,
       tornOnly: false,
     })

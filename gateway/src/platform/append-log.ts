@@ -20,6 +20,7 @@ import { crc32 } from 'node:zlib'
 const SEGMENT_BYTES = 16 * 1024 * 1024
 // What a crash of the whole machine, not of the process, may cost.
 const SYNC_EVERY_MS = 50
+const NOTES_MAX_CHARS = 1024 * 1024
 const SUFFIX = '.log'
 const CHECKSUM_CHARS = 8
 
@@ -65,6 +66,7 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
   let file = files.open(join(directory, segmentName(segment)))
   let size = 0
   let torn = false
+  let refused = false
   let waiting = ''
   let dirty = false
   let syncing = false
@@ -101,17 +103,22 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
     segment += 1
     file = next
     size = 0
-    fdatasync(last, () => closeSync(last))
+    fdatasync(last, (error) => {
+      if (error) onError(error)
+      closeSync(last)
+    })
   }
 
   function flush(): void {
     if (waiting === '') return
-    const text = waiting
-    waiting = ''
     try {
-      write(text)
+      write(waiting)
+      waiting = ''
+      refused = false
     } catch (error) {
-      onError(error)
+      // It is tried again with every tick; one report will do.
+      if (!refused) onError(error)
+      refused = true
     }
   }
 
@@ -132,12 +139,12 @@ export function openAppendLog(options: AppendLogOptions): AppendLog {
       return segment
     },
     append(line) {
-      const text = waiting + framed(line)
+      write(waiting + framed(line))
       waiting = ''
-      write(text)
     },
     note(line) {
-      waiting += framed(line)
+      // Full only when the disk has refused for a while: what is noted can be missed, and must not take the memory.
+      if (waiting.length < NOTES_MAX_CHARS) waiting += framed(line)
     },
     dropBefore(first) {
       for (const old of segmentsIn(directory)) if (old < first) rmSync(join(directory, segmentName(old)))

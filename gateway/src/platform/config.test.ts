@@ -62,6 +62,7 @@ test('without any variable the gateway plays, on this machine only', () => {
     secrets: {},
     feeBps: 500n,
     settlementDurability: 'spool',
+    anchorFile: '.bourse/anchors.jsonl',
     allowPrivateUpstreams: false,
     vendorKeys: {},
     environmentListings: false,

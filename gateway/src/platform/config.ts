@@ -2,6 +2,7 @@
  * Everything an operator can set, from the environment, in one schema. config/gateway.env.example says each variable,
  * its default and why; a test keeps the two together.
  */
+import { join } from 'node:path'
 import { z } from 'zod'
 import { type GivenSecrets, readGivenSecrets } from './given-secrets.ts'
 
@@ -23,6 +24,8 @@ export interface Config {
   feeBps: bigint
   /** What the last byte of an answer waits for: a file in DATA_DIR, or the commit. */
   settlementDurability: 'spool' | 'database'
+  /** Where the heads of the sealed ledger are written, outside the database. */
+  anchorFile: string
   allowPrivateUpstreams: boolean
   /** Vendor keys that are set, by the name of their variable. */
   vendorKeys: Readonly<Record<string, string>>
@@ -115,6 +118,7 @@ const variables = {
   GATEWAY_FEE_BPS: integer(0, 5000).prefault('500').transform(BigInt),
   GATEWAY_ENV_LISTINGS_IN_PLAY: flag.prefault('false'),
   GATEWAY_DRAIN_SECONDS: seconds(0, 3600).prefault('30'),
+  GATEWAY_ANCHOR_FILE: z.string().optional(),
   GATEWAY_STREAM_SECONDS: seconds(1, 86_400).prefault('900'),
   GATEWAY_STREAM_IDLE_SECONDS: seconds(1, 3600).prefault('60'),
   GATEWAY_FIRST_BYTE_SECONDS: seconds(1, 3600).prefault('60'),
@@ -155,6 +159,7 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
     secrets,
     feeBps: value.GATEWAY_FEE_BPS,
     settlementDurability: value.SETTLEMENT_DURABILITY,
+    anchorFile: value.GATEWAY_ANCHOR_FILE ?? join(value.DATA_DIR, 'anchors.jsonl'),
     allowPrivateUpstreams: value.ALLOW_PRIVATE_UPSTREAMS,
     vendorKeys: Object.fromEntries(environmentKeys.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     environmentListings: mode === 'live' || value.GATEWAY_ENV_LISTINGS_IN_PLAY,

@@ -1,8 +1,10 @@
 /** Which database errors pass by themselves, whether they come from `pg`, from Prisma or from the socket below. */
 
-// Serialization, deadlock, lock not available, statement cancelled, "come back later" classes.
-const PASSING_SQLSTATES = new Set(['40001', '40P01', '55P03', '57014'])
-const PASSING_CLASSES = new Set(['08', '53'])
+// Serialization, deadlock, lock not available, statement cancelled, a server that only reads while it is failed over.
+const PASSING_SQLSTATES = new Set(['40001', '40P01', '55P03', '57014', '25006'])
+// Connection lost, out of resources, the server's disk; and a password that is being changed, which says nothing of
+// what was asked.
+const PASSING_CLASSES = new Set(['08', '53', '58', '28'])
 const SQLSTATE = /^[0-9A-Z]{5}$/
 const SOCKET_ERROR = /^E[A-Z]{3,}$/
 // What the driver says without a code when the connection went away or was never made.

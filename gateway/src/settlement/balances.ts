@@ -1,5 +1,4 @@
 /** What is remembered of payers' balances, so that most requests are refused or let through without a question. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.ts'
 
@@ -16,12 +15,18 @@ export interface Balance {
   askedNanos: bigint
 }
 
+interface Booking {
+  pending: number
+  waiters: Set<() => void>
+}
+
 export type Balances = ReturnType<typeof createBalances>
 
 export function createBalances(clock: Clock) {
   const balances = new LRUCache<string, Balance>({ max: REMEMBERED_PAYERS })
-  // Settlements that were told and are not committed: the balance is about to grow by what they do not use of their hold.
-  const bookings = new Map<string, Set<Promise<unknown>>>()
+  // Payers with settlements that were told and are not committed: their balance is about to grow by what those do not
+  // use of their holds.
+  const bookings = new Map<string, Booking>()
 
   return {
     get: (organisationId: string) => balances.get(organisationId),
@@ -37,22 +42,30 @@ export function createBalances(clock: Clock) {
     forget: (organisationId: string) => void balances.delete(organisationId),
     /** A settlement of this payer is under way until `booked` is settled. */
     booking(organisationId: string, booked: Promise<unknown>): void {
-      const pending = bookings.get(organisationId) ?? new Set()
-      bookings.set(organisationId, pending.add(booked))
+      const booking = bookings.get(organisationId) ?? { pending: 0, waiters: new Set() }
+      bookings.set(organisationId, booking)
+      booking.pending += 1
       const over = () => {
-        pending.delete(booked)
-        if (pending.size === 0) bookings.delete(organisationId)
+        booking.pending -= 1
+        if (booking.pending > 0) return
+        bookings.delete(organisationId)
+        for (const waiter of booking.waiters) waiter()
       }
       booked.then(over, over)
     },
     /** Resolves when the settlements under way are booked, or after two seconds. */
     async booked(organisationId: string): Promise<void> {
-      const pending = bookings.get(organisationId)
-      if (!pending) return
-      const limit = new AbortController()
-      const late = delay(BOOKING_WAIT_MS, undefined, { signal: limit.signal }).catch(() => undefined)
-      await Promise.race([Promise.allSettled([...pending]), late])
-      limit.abort()
+      const waiters = bookings.get(organisationId)?.waiters
+      if (!waiters) return
+      await new Promise<void>((resolve) => {
+        const over = () => {
+          clearTimeout(late)
+          waiters.delete(over)
+          resolve()
+        }
+        const late = setTimeout(over, BOOKING_WAIT_MS)
+        waiters.add(over)
+      })
     },
   }
 }

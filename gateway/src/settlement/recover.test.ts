@@ -22,6 +22,7 @@ let directory: string
 let spool: Spool
 let buyer: Buyer
 let sellerOrganisationId: string
+const [listingId, keyId] = [uuidv7(), uuidv7()]
 const logger = { warn: () => undefined, error: () => undefined } as never
 
 beforeAll(async () => {
@@ -45,7 +46,7 @@ async function held(): Promise<string> {
 }
 
 function bill(id: string) {
-  const offer = { ...makeOffer('a'), listingId: uuidv7(), sellerOrganisationId }
+  const offer = { ...makeOffer('a'), listingId, sellerOrganisationId }
   const served: Served = {
     offer,
     usage: { ...noUsage, uncachedInput: 1_000, output: 500 },
@@ -57,7 +58,7 @@ function bill(id: string) {
     durationMs: 10,
     ttftMs: 5,
   }
-  const hold = { id, organisationId: buyer.organisationId, keyId: uuidv7() }
+  const hold = { id, organisationId: buyer.organisationId, keyId }
   return billOf({ hold, served, charge: chargeOf(served, HELD), proof: undefined, feeStripe: '0' })
 }
 

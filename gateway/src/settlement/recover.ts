@@ -1,6 +1,5 @@
 /** Finishes what an earlier life of this gateway left in its spool, before anything new is served. */
-import type { Ledger } from '../ledger/ledger.ts'
-import { GatewayError } from '../platform/errors.ts'
+import { isParked, type Ledger } from '../ledger/ledger.ts'
 import type { Logger } from '../platform/logger.ts'
 import { bookBill } from './book-bill.ts'
 import { forgetSegments, type Leftover, readSpool } from './spool.ts'
@@ -41,7 +40,7 @@ export async function recoverSpool({ directory, ledger, logger }: RecoverDeps): 
   }
   forgetSegments(directory, segments)
   if (leftovers.length > 0) logger.warn({ ...counts }, 'requests of a killed process were brought to an end')
-  if (damaged > 1)
+  if (damaged > 0)
     logger.error({ damaged, directory }, 'the spool had damaged lines; they are kept beside it')
   return counts
 }
@@ -66,8 +65,8 @@ async function finish(
     }
   } catch (error) {
     // Parked by the ledger: somebody has to look at it, and it must not keep the gateway from starting.
-    if (!(error instanceof GatewayError && error.code === 'internal_error')) throw error
-    logger.error({ err: error.details.cause, id: leftover.id }, 'a request could not be brought to an end')
+    if (!isParked(error)) throw error
+    logger.error({ err: error, id: leftover.id }, 'a request could not be brought to an end')
     return 'parked'
   }
 }

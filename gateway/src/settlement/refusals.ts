@@ -44,3 +44,21 @@ export function overBudget(
     },
   )
 }
+
+/** 503 while more holds wait than a second of commits can work off. */
+export function overloaded(): GatewayError {
+  return new GatewayError('overloaded', 'Too many requests are waiting for their booking. Retry shortly.', {
+    retryAfterMs: 1_000,
+  })
+}
+
+/** 503 while bills cannot be booked. */
+export function booksAway(): GatewayError {
+  return new GatewayError(
+    'unavailable',
+    'The ledger cannot be reached at the moment. Retry in a few seconds.',
+    {
+      retryAfterMs: 2_000,
+    },
+  )
+}

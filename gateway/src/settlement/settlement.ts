@@ -2,17 +2,19 @@
  * The life of a request's money: hold the worst case, settle the real cost, release the rest. Rich payers get
  * their hold while the upstream already works; for everyone else it is durable before anything is dispatched.
  */
-import type { Ledger } from '../ledger/ledger.ts'
+import { isParked, type Ledger } from '../ledger/ledger.ts'
+import { unbilledRefund } from '../ledger/request-postings.ts'
 import type { UsageProof } from '../ledger/usage-record.ts'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import { pause } from '../platform/pause.ts'
 import { createBalances } from './balances.ts'
 import { type Bill, billOf } from './bill.ts'
 import { bookBill } from './book-bill.ts'
 import { type Charge, chargeOf, type Served } from './charge.ts'
-import { insufficientQuota, overBudget } from './refusals.ts'
+import { booksAway, insufficientQuota, overBudget, overloaded } from './refusals.ts'
 import type { Mark, Spool } from './spool.ts'
 
 // A payer with this many worst cases to spare cannot be overdrawn by the few requests in flight.
@@ -21,6 +23,7 @@ const OVERLAP_FACTOR = 20n
 const PLENTY_FACTOR = 40n
 const RENEW_EVERY_MS = 30_000
 const BOOK_AGAIN_MS = 1_000
+const BOOK_AGAIN_MAX_MS = 15_000
 const FEE_STRIPES = 16
 
 export interface HoldRequest {
@@ -68,6 +71,8 @@ export interface Settlement {
   void(hold: Hold, reason: string): Promise<void>
   /** Forgets what is remembered of a balance, after it changed by other means. */
   forget(organisationId: string): void
+  /** Renews the holds of running requests now, beside doing it every 30 seconds. */
+  renew(): Promise<void>
   liveHolds(): number
   /** Requests whose bill is safe and not yet booked. */
   unbooked(): number
@@ -80,6 +85,8 @@ export interface Settlement {
 interface SettlementDeps {
   ledger: Ledger
   spool: Spool
+  /** Hears of every request (its UUID) that this process booked. */
+  onBooked?: (requestId: string) => void
   /** What the last byte waits for. */
   durability: 'spool' | 'database'
   metrics: Metrics
@@ -90,18 +97,21 @@ interface SettlementDeps {
 }
 
 export function createSettlement(deps: SettlementDeps): Settlement {
-  const { ledger, spool, durability, metrics, logger, clock, nodeEpoch } = deps
+  const { ledger, spool, onBooked, durability, metrics, logger, clock, nodeEpoch } = deps
   const balances = createBalances(clock)
   const live = new Set<string>()
   const work = new Set<Promise<unknown>>()
   const feeStripe = String(Math.abs(nodeEpoch) % FEE_STRIPES)
   const closing = new AbortController()
   let unbooked = 0
+  // Since bills could not be booked; more work would only make more of them.
+  let away = false
 
-  const renewal = setInterval(() => {
+  async function renew(): Promise<void> {
     if (live.size === 0) return
-    ledger.renew([...live]).catch((error) => logger.error({ err: error }, 'holds were not renewed'))
-  }, RENEW_EVERY_MS)
+    await ledger.renew([...live]).catch((error) => logger.error({ err: error }, 'holds were not renewed'))
+  }
+  const renewal = setInterval(renew, RENEW_EVERY_MS)
   renewal.unref()
 
   function track<Result>(promise: Promise<Result>): Promise<Result> {
@@ -141,6 +151,7 @@ export function createSettlement(deps: SettlementDeps): Settlement {
   async function hold(request: HoldRequest): Promise<Hold> {
     const { id, organisationId, keyId, amountNanos, budgeted } = request
     if (ledger.saturated()) throw overloaded()
+    if (away) throw booksAway()
     const overlaps = !budgeted && hasPlenty(balances.get(organisationId), amountNanos)
     // What this payer's last requests did not use of their holds comes back in a moment.
     if (!overlaps) await balances.booked(organisationId)
@@ -179,7 +190,7 @@ export function createSettlement(deps: SettlementDeps): Settlement {
       await booked
     } catch (error) {
       // The client will hear that it was not charged, so it must not be.
-      writeOff(held, served)
+      writeOff(held, served, bill)
       throw error
     }
   }
@@ -192,10 +203,11 @@ export function createSettlement(deps: SettlementDeps): Settlement {
       balances.saw(held.organisationId, settled.availableNanos)
       metrics.tokensBilled(bill.record.usage)
       metrics.billed(bill.costNanos, bill.feeNanos)
+      onBooked?.(held.id)
       spool.done(held.id)
     } catch (error) {
-      // An outage leaves it in the spool; what the ledger refused, it has parked.
-      if (!isOutage(error)) spool.done(held.id)
+      // What the ledger refused, it has parked; anything else leaves it in the spool.
+      if (isParked(error)) spool.done(held.id)
       logger.error({ err: error, holdId: held.id }, 'a request could not be booked')
       throw error
     } finally {
@@ -203,29 +215,41 @@ export function createSettlement(deps: SettlementDeps): Settlement {
     }
   }
 
-  /** Waits outages out, until the gateway closes. */
+  /** Waits everything out but a refusal, until the gateway closes. */
   async function untilBooked<Result>(attempt: () => Promise<Result>): Promise<Result> {
-    for (;;) {
+    for (let waitMs = BOOK_AGAIN_MS; ; waitMs = Math.min(2 * waitMs, BOOK_AGAIN_MAX_MS)) {
       try {
-        return await attempt()
+        const result = await attempt()
+        away = false
+        return result
       } catch (error) {
-        if (!isOutage(error) || closing.signal.aborted) throw error
-        await pause(BOOK_AGAIN_MS, closing.signal)
+        if (isParked(error) || closing.signal.aborted) throw error
+        if (!away) logger.error({ err: error }, 'bills cannot be booked; they wait in the spool')
+        away = true
+        await pause(waitMs, closing.signal)
       }
     }
   }
 
-  function writeOff(held: Hold, served: Served): void {
+  /** With `told`, a bill of which the client was told that it is not charged: should it be booked after all, it is undone. */
+  function writeOff(held: Hold, served: Served, told?: Bill): void {
     held.concluded = true
     const mark = markOf(held, served)
-    spool.mark(held.id, mark)
+    spool.mark(held.id, mark, { atOnce: true })
+    const attempt = async () => {
+      const outcome = await ledger.writeOff({ id: held.id, ...mark })
+      if (outcome === 'settled' && told && told.costNanos > 0n) await ledger.post(refundOf(told))
+    }
     const written = track(
       // Also without the hold, which may have been lost in the same outage.
       held.durable
         .catch(() => undefined)
-        .then(() => untilBooked(() => ledger.writeOff({ id: held.id, ...mark })))
+        .then(() => untilBooked(attempt))
         .then(() => spool.done(held.id))
-        .catch((error) => logger.error({ err: error, holdId: held.id }, 'a loss could not be booked'))
+        .catch((error) => {
+          if (isParked(error)) spool.done(held.id)
+          logger.error({ err: error, holdId: held.id }, 'a loss could not be booked')
+        })
         .finally(() => live.delete(held.id)),
     )
     balances.booking(held.organisationId, written)
@@ -262,9 +286,12 @@ export function createSettlement(deps: SettlementDeps): Settlement {
     writeOff,
     void(held, reason) {
       held.concluded = true
-      return track(release(held, reason).finally(() => live.delete(held.id)))
+      const released = track(release(held, reason).finally(() => live.delete(held.id)))
+      balances.booking(held.organisationId, released)
+      return released
     },
     forget: (organisationId) => balances.forget(organisationId),
+    renew,
     liveHolds: () => live.size,
     unbooked: () => unbooked,
     idle,
@@ -284,17 +311,8 @@ function hasPlenty(
   return known !== undefined && known.availableNanos - known.askedNanos >= amountNanos * OVERLAP_FACTOR
 }
 
-/** Resolves after `ms`, or as soon as the signal is given. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', over)
-      resolve()
-    }
-    const timer = setTimeout(over, ms)
-    signal.addEventListener('abort', over)
-  })
+function refundOf({ id, costNanos, record }: Bill) {
+  return unbilledRefund({ requestId: id, organisationId: record.organisationId, costNanos })
 }
 
 /** The seller's share of what was served so far. */
@@ -302,20 +320,10 @@ function markOf(held: Hold, served: Served): Mark {
   const { usage, offer } = served
   return {
     sellerOrganisationId: offer.sellerOrganisationId,
-    sellerNanos: chargeOf({ ...served, billed: 'delivered' }, held.amountNanos).sellerNanos,
+    sellerNanos: chargeOf(
+      { ...served, billed: served.billed === 'nothing' ? 'nothing' : 'delivered' },
+      held.amountNanos,
+    ).sellerNanos,
     memo: `${offer.model}: ${usage.uncachedInput} prompt and ${usage.output} completion tokens, counted`,
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof GatewayError &&
-    (error.code === 'unavailable' || error.code === 'overloaded' || error.code === 'shutting_down')
-  )
-}
-
-function overloaded(): GatewayError {
-  return new GatewayError('overloaded', 'Too many requests are waiting for their booking. Retry shortly.', {
-    retryAfterMs: 1_000,
-  })
 }

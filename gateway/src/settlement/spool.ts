@@ -26,13 +26,15 @@ export interface Spool {
   /** Before anything is done for a request. Throws `unavailable` when the disk takes nothing. */
   admit(id: string, heldNanos: bigint): void
   /** Now and then while an answer runs; takes the place of a bill that was written before. */
-  mark(id: string, mark: Mark): void
+  mark(id: string, mark: Mark, options?: { atOnce: boolean }): void
   /** Before the last byte leaves. False when the disk did not take it: then the commit must be waited for. */
   bill(bill: Bill): boolean
   /** Nothing is left to be done for a request. */
   done(id: string): void
   /** Requests that are not done. */
   unfinished(): number
+  /** How often the disk refused to take something. */
+  failures(): number
   close(): void
 }
 
@@ -56,7 +58,11 @@ interface SpoolDeps {
 
 /** Opens a new segment behind those there are; the caller has replayed them, and drops them with `forgetReplayed`. */
 export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps): Spool {
-  const onError = (error: unknown) => logger.error({ err: error }, 'the spool cannot be written')
+  let failures = 0
+  const onError = (error: unknown) => {
+    failures += 1
+    logger.error({ err: error }, 'the spool cannot be written')
+  }
   const file = log({ directory, segment: (segmentsIn(directory).at(-1) ?? 0) + 1, onError })
   // The segment in which each unfinished request begins, oldest first.
   const begun = new Map<string, number>()
@@ -66,7 +72,11 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
     const oldest = begun.values().next().value ?? file.segment
     if (oldest === kept) return
     kept = oldest
-    file.dropBefore(oldest)
+    try {
+      file.dropBefore(oldest)
+    } catch (error) {
+      onError(error) // they go with a later one, or at the next start
+    }
   }
 
   return {
@@ -84,9 +94,16 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
       }
       begun.set(id, segment)
     },
-    mark(id, { sellerOrganisationId, sellerNanos, memo }) {
+    mark(id, { sellerOrganisationId, sellerNanos, memo }, { atOnce } = { atOnce: false }) {
       const line: Line = { t: 'mark', id, seller: sellerOrganisationId, nanos: sellerNanos.toString(), memo }
-      file.note(JSON.stringify(line))
+      if (!atOnce) file.note(JSON.stringify(line))
+      else {
+        try {
+          file.append(JSON.stringify(line))
+        } catch (error) {
+          onError(error)
+        }
+      }
     },
     bill(bill) {
       try {
@@ -103,18 +120,23 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
       dropOld()
     },
     unfinished: () => begun.size,
+    failures: () => failures,
     close: () => file.close(),
   }
 }
 
-/** What the segments of earlier lives say is left to be done, and the lines that could not be read. */
-export function readSpool(directory: string): { leftovers: Leftover[]; damaged: number; segments: number[] } {
+/** What the segments of earlier lives say is left to be done, and damaged lines beside the end that a kill tore. */
+export function readSpool(directory: string): {
+  leftovers: Leftover[]
+  damaged: number
+  segments: number[]
+} {
   const left = new Map<string, Leftover>()
   const segments = segmentsIn(directory)
   let damaged = 0
   for (const segment of segments) {
     const read = readSegment(readFileSync(join(directory, segmentName(segment))))
-    damaged += read.damaged
+    damaged += read.tornOnly ? 0 : read.damaged
     for (const text of read.lines) fold(left, JSON.parse(text) as Line)
   }
   return { leftovers: [...left.values()], damaged, segments }
@@ -126,7 +148,7 @@ export function forgetSegments(directory: string, segments: readonly number[]): 
     const path = join(directory, segmentName(segment))
     const { damaged, tornOnly } = readSegment(readFileSync(path))
     if (damaged === 0 || tornOnly) rmSync(path)
-    else renameSync(path, `${path}.damaged`)
+    else renameSync(path, `${path}.${Date.now()}.damaged`)
   }
 }
 

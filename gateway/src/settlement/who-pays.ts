@@ -10,7 +10,7 @@ export type End =
   /** The whole answer is there. */
   | { by: 'upstream_finished'; empty: boolean }
   /** The client closed the connection, or a limit that depends on the client was reached. */
-  | { by: 'client_gone' | 'slow_reader' | 'too_large' | 'max_cost'; stage: Stage }
+  | { by: 'client_gone' | 'slow_reader' | 'too_large' | 'too_long' | 'max_cost'; stage: Stage }
   | { by: 'upstream_broke' }
   /** The gateway stops, or has a fault. */
   | { by: 'we_broke'; stage: Stage }
