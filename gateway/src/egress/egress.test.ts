@@ -6,7 +6,7 @@ import { systemClock } from '../platform/clock.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createSealer } from '../platform/secrets.ts'
 import { createEgress, type Egress } from './egress.ts'
-import type { ExchangeFailure } from './exchange.ts'
+import { Exchange, type ExchangeFailure } from './exchange.ts'
 import type { ResolveHost } from './resolve.ts'
 
 const sealer = createSealer(Buffer.alloc(32, 7))
@@ -73,7 +73,7 @@ interface Heard {
 function call(
   egress: Egress,
   baseUrl: string,
-  bounds: Partial<{ firstByteMs: number; idleMs: number; maxBytes: number }> = {},
+  bounds: Partial<{ firstByteMs: number; idleMs: number; maxBytes: number; totalMs: number }> = {},
 ): Promise<Heard> {
   return new Promise((resolve) => {
     const heard: Heard = { body: '' }
@@ -268,4 +268,45 @@ test('our own size limit is told apart from an upstream that sends nonsense', as
   const { origin } = await upstream((socket) => socket.once('data', () => socket.end(long)))
   const heard = await call(egressWith({ allowPrivate: true }), origin, { maxBytes: 2_000 })
   expect(heard.failure).toMatchObject({ cut: 'too_large' })
+})
+
+test('an upstream that still talks when our time is up has done nothing wrong; one that hangs has', async () => {
+  const head = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
+  const talking = await upstream((socket) =>
+    socket.once('data', () => {
+      socket.write(head)
+      const timer = setInterval(() => socket.write('1\r\nz\r\n'), 10)
+      socket.on('close', () => clearInterval(timer))
+    }),
+  )
+  const egress = egressWith({ allowPrivate: true })
+  const cut = await call(egress, talking.origin, { idleMs: 200, totalMs: 400 })
+  expect(cut.failure).toMatchObject({ class: 'timeout', cut: 'too_long' })
+  const hanging = await upstream((socket) => socket.once('data', () => socket.write(head)))
+  const silent = await call(egress, hanging.origin, { idleMs: 100, totalMs: 2_000 })
+  expect(silent.failure).toMatchObject({ class: 'timeout' })
+  expect(silent.failure?.cut).toBeUndefined()
+})
+
+test('an upstream that gives up because nobody read from it for long is not to blame', async () => {
+  let nowMs = 1_000
+  const handlers: ExchangeFailure[] = []
+  const exchange = new Exchange(
+    { nowMs: () => nowMs, monotonicMs: () => nowMs },
+    { firstByteMs: 1_000, idleMs: 60_000, totalMs: 900_000, maxBytes: 1_000 },
+    {
+      onHeaders: () => undefined,
+      onData: () => undefined,
+      onEnd: () => undefined,
+      onFailure: (failure) => void handlers.push(failure),
+    },
+  )
+  const controller = { abort: () => undefined, pause: () => undefined, resume: () => undefined } as never
+  exchange.onRequestStart(controller)
+  exchange.onResponseStart(controller, 200, {})
+  exchange.pause()
+  nowMs += 30_000
+  exchange.resume()
+  exchange.onResponseError(controller, Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
+  expect(handlers).toEqual([expect.objectContaining({ class: 'server_error', cut: 'slow_reader' })])
 })

@@ -23,7 +23,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function openRelay({ format = openAiFormat }: { format?: WireFormat } = {}) {
+function openRelay({
+  format = openAiFormat,
+  allowedOutput,
+}: {
+  format?: WireFormat
+  allowedOutput?: number
+} = {}) {
   const note = (name: string) => () => void calls.push(name)
   const relay = new StreamRelay({
     format,
@@ -37,7 +43,7 @@ function openRelay({ format = openAiFormat }: { format?: WireFormat } = {}) {
       },
     },
     onProgress: () => undefined,
-    allowedOutput: undefined,
+    allowedOutput,
     onHeaders: note('headers'),
     onContent() {
       calls.push('content')
@@ -335,4 +341,33 @@ test('a fault of our own while reading is not blamed on the upstream', async () 
   const relay = openRelay({ format: broken })
   relay.onHeaders(200, SSE)
   expect(() => relay.onData(hello)).toThrow('a fault of ours')
+})
+
+test("what an upstream sends after the end is nobody's concern", async () => {
+  const relay = await flowing()
+  relay.onData(Buffer.concat([stop, usage, done, Buffer.from('data: {not json\n\n')]))
+  expect(await relay.ended).toEqual({ kind: 'complete' })
+})
+
+test('a client that leaves before anything was sent has been delivered nothing', async () => {
+  const relay = openRelay()
+  relay.onHeaders(200, SSE)
+  relay.onData(Buffer.concat([role, hello]))
+  relay.clientGone()
+  expect(await relay.ended).toEqual({ kind: 'client_gone' })
+  expect(relay.countedOutput()).toBe(0)
+})
+
+test('a client that stays is passed no more than its limit on the cost has room for', async () => {
+  const relay = openRelay({ allowedOutput: 4 })
+  relay.onHeaders(200, SSE)
+  relay.onData(
+    Buffer.concat([role, hello, event({ content: ' again and again' }), event({ content: ' and on' })]),
+  )
+  letContentOut()
+  expect(await relay.ended).toEqual({ kind: 'cut_off', by: 'max_cost' })
+  expect(written).toContain('Hello world')
+  expect(written).not.toContain('again')
+  expect(relay.countedOutput()).toBe(2)
+  expect(calls).toContain('abort')
 })

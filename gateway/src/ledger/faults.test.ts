@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createLedgerScene, type LedgerScene } from '../../test/support/ledger-scene.ts'
 import { uuidv7 } from '../platform/ids.ts'
+import { isParked } from './ledger.ts'
 import type { LedgerPool } from './store.ts'
 
 let scene: LedgerScene
@@ -163,4 +164,67 @@ test('connections that the server cuts in the middle of the work cost nobody any
     availableNanos: 1_000_000n - 200n * 70n,
     heldNanos: 0n,
   })
+})
+
+test('accounts that many ask for at once are looked up together, and again when the connection is lost', async () => {
+  const lookUps = faulty('ledger-open-accounts', [{ before: reset }, { after: readTimeout }])
+  const ledger = scene.open(lookUps)
+  const owners = Array.from({ length: 1_000 }, () => uuidv7())
+  const ids = await Promise.all(owners.map((owner) => ledger.accountId({ code: 'seller_pending', owner })))
+  expect(new Set(ids).size).toBe(1_000)
+  expect(lookUps.calls()).toBeLessThan(10)
+  await ledger.close()
+})
+
+test('an operation that is refused and cannot be parked either is not given up: its caller may come again', async () => {
+  const { payer } = await scene.buyer(1_000n)
+  const id = uuidv7()
+  await scene.ledger.hold({ id, payer, amountNanos: 100n })
+  const real = scene.testDatabase.database.ledgerPool
+  const refused = Object.assign(new Error('invalid page'), { code: 'XX001', severity: 'ERROR' })
+  const pool = {
+    query: async (config: { name?: string } | string, values?: unknown[]) => {
+      if (typeof config === 'string' ? config.includes('ledger.park') : config.name === 'ledger-settle')
+        throw refused
+      return real.query(config as never, values as never)
+    },
+  } as unknown as LedgerPool
+  const ledger = scene.open({ pool })
+  const settling = ledger.settle(await scene.settlement(id, 40n))
+  await expect(settling).rejects.toSatisfy(
+    (error) => !isParked(error) && (error as { code: string }).code === 'unavailable',
+  )
+  await ledger.close()
+  await scene.ledger.settle(await scene.settlement(id, 40n))
+})
+
+test.each([
+  ['a server that only reads while it is failed over', '25006'],
+  ['a password that is being changed', '28P01'],
+  ['a disk that fails', '58030'],
+])('%s is waited for', async (_, code) => {
+  const { payer } = await scene.buyer(1_000n)
+  const holds = faulty('ledger-hold', [{ before: sqlError(code) }])
+  const ledger = scene.open(holds)
+  expect(await ledger.hold({ id: uuidv7(), payer, amountNanos: 10n })).toMatchObject({ status: 'held' })
+  expect(holds.calls()).toBe(2)
+  await ledger.close()
+})
+
+test('a seller is not paid by us for a request that was voided for another reason, or is not in these books', async () => {
+  const { payer } = await scene.buyer(1_000n)
+  const [broken, ours, unknown] = [uuidv7(), uuidv7(), uuidv7()]
+  const sellerOrganisationId = uuidv7()
+  for (const id of [broken, ours]) await scene.ledger.hold({ id, payer, amountNanos: 100n })
+  await scene.ledger.void(broken, 'upstream_broke')
+  const served = (id: string) => ({ id, sellerOrganisationId, sellerNanos: 30n, memo: 'a part' })
+  expect(await scene.ledger.writeOff(served(broken))).toBe('voided')
+  expect(await scene.ledger.writeOff(served(unknown))).toBe('voided')
+  expect(await scene.ledger.writeOff(served(ours))).toBe('written_off')
+  expect(await scene.ledger.writeOff(served(ours))).toBe('written_off')
+  const { rows } = await scene.admin.query<{ credits: string }>(
+    'SELECT credits FROM ledger.account WHERE key = $1',
+    [`seller_pending:${sellerOrganisationId}`],
+  )
+  expect(rows).toEqual([{ credits: '30' }])
 })

@@ -23,6 +23,9 @@ let asked: number
 let holdAnswers: HoldOutcome[]
 let writtenOff: { id: string; sellerNanos: bigint }[]
 let away: boolean
+/** Whether the settlement that failed was committed all the same. */
+let wasBooked: boolean
+let posted: string[]
 let spool: Spool
 let takesBills: boolean
 let settlement: Settlement
@@ -39,6 +42,8 @@ beforeEach(() => {
   holdAnswers = []
   writtenOff = []
   away = false
+  wasBooked = false
+  posted = []
   takesBills = true
   const real = openSpool({ directory, logger: { error: vi.fn() } as never })
   spool = { ...real, bill: (bill) => takesBills && real.bill(bill) }
@@ -57,9 +62,13 @@ beforeEach(() => {
     async writeOff({ id, sellerNanos }) {
       if (away) throw outage()
       writtenOff.push({ id, sellerNanos })
-      return 'written_off'
+      return wasBooked ? 'settled' : 'written_off'
     },
     void: async () => undefined,
+    async post(journal) {
+      posted.push(journal.code)
+      return { journalId: 'j', fresh: true }
+    },
     renew: async () => undefined,
     balanceOf: async () => ({ balanceNanos: USD, availableNanos: USD, heldNanos: 0n }),
   }
@@ -230,4 +239,29 @@ test('a refused hold leaves nothing in the spool', async () => {
   holdAnswers = [{ status: 'insufficient', availableNanos: 0n, heldNanos: 0n }]
   await expect(hold(USD)).rejects.toMatchObject({ code: 'insufficient_quota' })
   expect(spool.unfinished()).toBe(0)
+})
+
+test('what was booked after the client had been told that it is not charged is given back', async () => {
+  takesBills = false
+  wasBooked = true
+  const held = await hold(USD)
+  answers = [() => Promise.reject(outage())]
+  await expect(settle(held)).rejects.toMatchObject({ code: 'unavailable' })
+  await soon()
+  expect(posted).toEqual(['unbilled_refund'])
+})
+
+test('a hundred requests that wait for one payer in an outage leave nothing behind', async () => {
+  holdAnswers = [{ status: 'held', availableNanos: 0n }]
+  const held = await hold(USD)
+  away = true
+  await settle(held)
+  await soon()
+  const before = vi.getTimerCount()
+  const waiting = Array.from({ length: 100 }, () => settlement.available('buyer', USD))
+  await soon()
+  expect(vi.getTimerCount()).toBe(before + 100)
+  await vi.advanceTimersByTimeAsync(2_000)
+  await Promise.all(waiting)
+  expect(vi.getTimerCount()).toBe(before)
 })
