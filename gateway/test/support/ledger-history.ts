@@ -1,286 +1,145 @@
-/**
- * Random histories of a ledger, played against the SQL functions and against the model at once. A history runs in one
- * transaction that is rolled back, so histories do not see each other and functions may be replaced for the time of one.
- */
-import assert from 'node:assert/strict'
+/** Random histories of a ledger, and some told on purpose because chance seldom brings them about. */
 import fc from 'fast-check'
-import type { AccountRef } from '../../src/ledger/accounts.ts'
-import { requestSettled } from '../../src/ledger/postings.ts'
-import * as store from '../../src/ledger/store.ts'
 import type { UsageRecord } from '../../src/ledger/usage-record.ts'
-import type { DatabaseClient } from '../../src/platform/database.ts'
 import { uuidv7 } from '../../src/platform/ids.ts'
-import * as modelled from './ledger-model.ts'
+import type { Period, Slot } from './ledger-model.ts'
 
-const SLOTS = 10
-const NODE = { nodeId: 'node-a', nodeEpoch: 7 }
+const SLOTS = 8
+const MOST_STEPS = 14
 
-type Asked = { index: number; twisted: boolean }
-
-type Step =
-  | { kind: 'credit'; buyer: number; key: string; amount: bigint }
-  | { kind: 'hold' | 'settle'; asked: Asked[] }
-  | { kind: 'void' | 'expire' | 'renew'; indexes: number[] }
-  | { kind: 'budget'; budget: number; limit: bigint | undefined }
-  | { kind: 'release' }
-
-export interface History {
-  slots: modelled.Slot[]
-  steps: Step[]
+/** The same again, with other figures, or with something that does not fit together. */
+export type Twist = 'none' | 'more' | 'broken' | 'other'
+export interface AskedSlot {
+  index: number
+  twist: Twist
 }
 
-const amount = (max: bigint) => fc.bigInt({ min: 0n, max })
-const pick = fc.nat(SLOTS - 1)
-const asked = fc.array(
-  fc.record({ index: pick, twisted: fc.integer({ min: 0, max: 9 }).map((n) => n === 0) }),
-  {
-    minLength: 1,
-    maxLength: 5,
-  },
-)
-const picks = fc.array(pick, { minLength: 1, maxLength: 4 })
+export type Step =
+  | { kind: 'credit'; buyer: number; key: string; amount: bigint }
+  | { kind: 'hold'; asked: AskedSlot[]; node: number }
+  | { kind: 'settle'; asked: AskedSlot[] }
+  | { kind: 'void' | 'fall due' | 'expire' | 'renew'; indexes: number[] }
+  | { kind: 'sweep'; limit: number }
+  | { kind: 'release'; node: number }
+  | { kind: 'write off'; asked: { index: number; nanos: bigint }[] }
+  | { kind: 'budget'; budget: number; limit: bigint | undefined; period: Period }
+  | { kind: 'next window'; budget: number }
+  /** A seller's money one stage further: earned, payable, on its way, paid. */
+  | { kind: 'move'; stage: number; seller: number; key: string; amount: bigint }
+  /** What a seller has to give back pays itself from what becomes payable. */
+  | { kind: 'claim'; seller: number; key: string; amount: bigint }
+  | { kind: 'forgive'; key: string; amount: bigint }
+  | { kind: 'reverse'; target: ReversalTarget; twist: Twist; recover: boolean }
 
-const slot: fc.Arbitrary<modelled.Slot> = fc
+/** A journal by its key, or the request of a slot. */
+export type ReversalTarget = { journal: string } | { request: number }
+
+export interface History {
+  slots: Slot[]
+  steps: Step[]
+  /** Looked at after every step, not only at the end. */
+  closely: boolean
+}
+
+const one = <const Kind extends Step['kind']>(kind: Kind) => fc.constant(kind)
+const amount = (max: bigint) => fc.bigInt({ min: 0n, max })
+const index = fc.nat(SLOTS - 1)
+const pair = fc.nat(1)
+const key = fc.constantFrom('a', 'b', 'c')
+const indexes = fc.array(index, { minLength: 1, maxLength: 4 })
+const twists: Twist[] = ['more', 'broken', 'other']
+const twist = fc.nat(14).map((n): Twist => twists[n] ?? 'none')
+const asked = fc.array(fc.record({ index, twist }), { minLength: 1, maxLength: 5 })
+const journalKey = fc.oneof(
+  fc.tuple(pair, key).map(([buyer, name]) => `credit ${buyer} ${name}`),
+  fc.tuple(fc.nat(2), pair, key).map(([stage, seller, name]) => `move ${stage} ${seller} ${name}`),
+)
+
+const slot: fc.Arbitrary<Slot> = fc
   .record({
-    buyer: fc.nat(1),
+    buyer: pair,
     amount: amount(60n),
-    budget: fc.option(fc.nat(1), { nil: undefined }),
+    budget: fc.option(pair, { nil: undefined }),
     // Half of them within the hold, the others up to six times of it, some free.
     permille: fc.oneof(fc.nat(1000), fc.integer({ min: 1000, max: 6000 }), fc.constant(0)),
     feeBps: fc.nat(10_000),
-    seller: fc.nat(1),
+    seller: pair,
   })
   .map(({ permille, feeBps, ...rest }) => {
     const cost = (rest.amount * BigInt(permille) + 999n) / 1000n
     return { ...rest, cost, fee: cost - (cost * BigInt(10_000 - feeBps)) / 10_000n }
   })
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('credit' as const),
-      buyer: fc.nat(1),
-      key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'),
-      amount: fc.bigInt({ min: 1n, max: 150n }),
-    }),
-  },
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('hold' as const), asked }) },
-  { weight: 7, arbitrary: fc.record({ kind: fc.constant('settle' as const), asked }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('void' as const), indexes: picks }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('expire' as const), indexes: picks }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('renew' as const), indexes: picks }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('budget' as const),
-      budget: fc.nat(1),
-      limit: fc.option(amount(120n), { nil: undefined }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.constant({ kind: 'release' as const }) },
-)
-
-/** What chance seldom brings about, told on purpose: buyer 0 starts with 100. */
-export const stories: History[] = [
-  {
-    // Over budget, then within it; a void gives it back; an expired hold is settled and a repetition changes nothing.
-    slots: [40n, 40n, 15n, 20n].map((held) => ({
-      buyer: 0,
-      amount: held,
-      budget: 0,
-      cost: held - 5n,
-      seller: 1,
-      fee: 3n,
-    })),
-    steps: [
-      { kind: 'budget', budget: 0, limit: 90n },
-      { kind: 'hold', asked: [0, 0, 1, 2].map((index) => ({ index, twisted: false })) },
-      { kind: 'void', indexes: [0, 0] },
-      { kind: 'hold', asked: [0, 2, 3].map((index) => ({ index, twisted: false })) },
-      { kind: 'expire', indexes: [1] },
-      { kind: 'settle', asked: [1, 3, 1].map((index) => ({ index, twisted: false })) },
-      { kind: 'settle', asked: [{ index: 1, twisted: true }] },
-    ],
-  },
-  {
-    // Two overruns share what is free, the rest is owed, and the next credit pays that first.
-    slots: [30n, 30n, 80n].map((held) => ({
-      buyer: 0,
-      amount: held,
-      budget: undefined,
-      cost: held * 3n,
-      seller: 0,
-      fee: held,
-    })),
-    steps: [
-      { kind: 'hold', asked: [0, 1, 2].map((index) => ({ index, twisted: false })) },
-      { kind: 'settle', asked: [0, 1].map((index) => ({ index, twisted: false })) },
-      { kind: 'credit', buyer: 0, key: 'a', amount: 50n },
-      { kind: 'credit', buyer: 0, key: 'b', amount: 50n },
-      { kind: 'credit', buyer: 0, key: 'b', amount: 51n },
-    ],
-  },
-]
-
-export const history: fc.Arbitrary<History> = fc.record({
-  slots: fc.array(slot, { minLength: SLOTS, maxLength: SLOTS }),
-  steps: fc.array(step, { minLength: 1, maxLength: 14 }),
+const credit = fc.record({ kind: one('credit'), buyer: pair, key, amount: fc.bigInt({ min: 1n, max: 150n }) })
+const hold = fc.record({ kind: one('hold'), asked, node: fc.nat(2) })
+const settle = fc.record({ kind: one('settle'), asked })
+const writeOff = fc.record({
+  kind: one('write off'),
+  asked: fc.array(fc.record({ index, nanos: amount(40n) }), { minLength: 1, maxLength: 3 }),
+})
+const budget = fc.record({
+  kind: one('budget'),
+  budget: pair,
+  limit: fc.option(amount(120n), { nil: undefined }),
+  period: fc.constantFrom<Period[]>('none', 'day', 'week', 'month'),
+})
+const move = fc.record({ kind: one('move'), stage: fc.nat(2), seller: pair, key, amount: amount(60n) })
+const reverse = fc.record({
+  kind: one('reverse'),
+  target: fc.oneof(
+    journalKey.map((journal) => ({ journal })),
+    index.map((request) => ({ request })),
+  ),
+  twist,
+  recover: fc.boolean(),
 })
 
-/** Plays `history` on the functions as they are, or with `replaced` (SQL run first); throws where books and model part. */
-export async function play(client: DatabaseClient, { slots, steps }: History, replaced = ''): Promise<void> {
-  await client.query('BEGIN')
-  try {
-    if (replaced !== '') await client.query(replaced)
-    const scene = await setUp(client, slots)
-    for (const one of [{ kind: 'credit', buyer: 0, key: 'start', amount: 100n } satisfies Step, ...steps]) {
-      await playStep(scene, one)
-      await compare(scene)
-    }
-  } finally {
-    await client.query('ROLLBACK')
-  }
-}
+const lives = [
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('void' as const, 'renew' as const), indexes }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constantFrom('fall due' as const, 'expire' as const), indexes }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: one('sweep'), limit: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: one('release'), node: pair }) },
+  { weight: 2, arbitrary: writeOff },
+]
+const budgets = [
+  { weight: 2, arbitrary: budget },
+  { weight: 1, arbitrary: fc.record({ kind: one('next window'), budget: pair }) },
+]
+const journals = [
+  { weight: 3, arbitrary: move },
+  { weight: 2, arbitrary: reverse },
+  { weight: 1, arbitrary: fc.record({ kind: one('claim'), seller: pair, key, amount: amount(40n) }) },
+  { weight: 1, arbitrary: fc.record({ kind: one('forgive'), key, amount: amount(40n) }) },
+]
 
-interface Scene {
-  client: DatabaseClient
-  model: modelled.Model
-  slots: modelled.Slot[]
-  ids: string[]
-  buyers: AccountRef[]
-  sellers: AccountRef[]
-  budgets: string[]
-  account(ref: AccountRef): bigint
-}
-
-const fee: AccountRef = { code: 'platform_fee', owner: '3' }
-const goodwill: AccountRef = { code: 'goodwill_expense' }
-const receivable = (buyer: AccountRef): AccountRef => ({ ...buyer, code: 'receivable_buyer' })
-
-async function setUp(client: DatabaseClient, slots: modelled.Slot[]): Promise<Scene> {
-  const named = (code: 'buyer_cash' | 'seller_pending') =>
-    [0, 1].map((): AccountRef => ({ code, owner: uuidv7() }))
-  const [buyers, sellers] = [named('buyer_cash'), named('seller_pending')]
-  const accounts = new Map<AccountRef, bigint>()
-  for (const ref of [...buyers, ...sellers, fee, goodwill]) {
-    accounts.set(ref, await store.openAccount(client, ref.code, ref.owner))
-  }
-  return {
-    client,
-    model: modelled.emptyModel(),
-    slots,
-    ids: slots.map(() => uuidv7()),
-    buyers,
-    sellers,
-    budgets: [uuidv7(), uuidv7()],
-    account: (ref) => accounts.get(ref) as bigint,
-  }
-}
-
-async function playStep(scene: Scene, one: Step): Promise<void> {
-  const { client, model, budgets } = scene
-  switch (one.kind) {
-    case 'credit':
-      assert.equal(await creditSql(scene, one), modelled.credit(model, one.key, one.buyer, one.amount))
-      break
-    case 'hold': {
-      const asked = terms(scene, one.asked)
-      const answers = await store.holdBatch(client, holdOperations(scene, asked), NODE)
-      assert.deepEqual(answers, modelled.hold(model, asked))
-      break
-    }
-    case 'settle': {
-      const asked = terms(scene, one.asked)
-      const answers = await store.settleBatch(client, settleOperations(scene, asked))
-      assert.deepEqual(answers, modelled.settle(model, asked))
-      break
-    }
-    case 'void': {
-      const voids = one.indexes.map((index) => ({ id: scene.ids[index] as string, reason: 'test' }))
-      assert.deepEqual(await store.voidBatch(client, voids), modelled.release(model, one.indexes, 'voided'))
-      break
-    }
-    case 'expire': {
-      await expire(scene, one.indexes)
-      modelled.release(model, one.indexes, 'expired')
-      break
-    }
-    case 'renew':
-      await store.renewBatch(
-        client,
-        one.indexes.map((index) => scene.ids[index] as string),
-      )
-      break
-    case 'budget': {
-      const budget = one.limit === undefined ? null : { limitNanos: one.limit, period: 'none' as const }
-      await store.setBudget(client, budgets[one.budget] as string, budget)
-      modelled.setBudget(model, one.budget, one.limit)
-      break
-    }
-    case 'release': {
-      const open = [...model.holds].filter(([, { state }]) => state === 'open').map(([index]) => index)
-      assert.equal(await store.releaseDead(client, { ...NODE, nodeEpoch: NODE.nodeEpoch + 1 }), open.length)
-      modelled.release(model, open, 'expired')
-    }
-  }
-}
-
-/** The terms a step asks for: the slot's, or others, which a repetition must not get away with. */
-function terms({ slots }: Scene, asked: readonly Asked[]): { index: number; slot: modelled.Slot }[] {
-  return asked.map(({ index, twisted }) => {
-    const given = slots[index] as modelled.Slot
-    return { index, slot: twisted ? { ...given, amount: given.amount + 1n, cost: given.cost + 1n } : given }
+const historyOf = (...steps: { weight: number; arbitrary: fc.Arbitrary<Step> }[]): fc.Arbitrary<History> =>
+  fc.record({
+    slots: fc.array(slot, { minLength: SLOTS, maxLength: SLOTS }),
+    steps: fc.array(fc.oneof(...steps), { minLength: 1, maxLength: MOST_STEPS }),
+    closely: fc.nat(9).map((n) => n === 0),
   })
-}
 
-async function creditSql(scene: Scene, { buyer, key, amount: amountNanos }: Step & { kind: 'credit' }) {
-  const { client } = scene
-  const to = scene.buyers[buyer] as AccountRef
-  const posting: store.Posting = {
-    id: uuidv7(),
-    code: 'play_credit',
-    source: 'play_credit',
-    sourceId: `${to.owner}:${key}`,
-    entries: [
-      { account: scene.account(goodwill), amountNanos },
-      { account: scene.account(to), amountNanos: -amountNanos },
-    ],
-    memo: undefined,
-    reversesId: undefined,
-    recoverDebt: true,
-  }
-  await client.query('SAVEPOINT credit')
-  try {
-    return (await store.post(client, posting)).fresh ? 'booked' : 'repeated'
-  } catch (error) {
-    if ((error as { code?: string }).code !== 'BL001') throw error
-    await client.query('ROLLBACK TO SAVEPOINT credit')
-    return 'mismatch'
-  }
-}
+/** Mostly requests. */
+export const requestHistory = historyOf(
+  { weight: 2, arbitrary: credit },
+  { weight: 6, arbitrary: hold },
+  { weight: 7, arbitrary: settle },
+  ...lives,
+  ...budgets,
+)
 
-function holdOperations(scene: Scene, asked: readonly { index: number; slot: modelled.Slot }[]) {
-  return asked.map(({ index, slot: given }) => ({
-    id: scene.ids[index] as string,
-    payer: scene.account(scene.buyers[given.buyer] as AccountRef),
-    amountNanos: given.amount,
-    ...(given.budget === undefined ? {} : { budgetId: scene.budgets[given.budget] as string }),
-  }))
-}
-
-function settleOperations(scene: Scene, asked: readonly { index: number; slot: modelled.Slot }[]) {
-  const feeAccount = scene.account(fee)
-  return asked.map(({ index, slot: given }) => ({
-    id: scene.ids[index] as string,
-    costNanos: given.cost,
-    sellerAccount: scene.account(scene.sellers[given.seller] as AccountRef),
-    sellerNanos: given.cost - given.fee,
-    feeAccount,
-    feeNanos: given.fee,
-    record: usageRecord(scene.buyers[given.buyer]?.owner, scene.sellers[given.seller]?.owner),
-  }))
-}
+/** Requests between everything else that moves money. */
+export const journalHistory = historyOf(
+  { weight: 4, arbitrary: credit },
+  { weight: 5, arbitrary: hold },
+  { weight: 6, arbitrary: settle },
+  ...lives,
+  ...journals,
+  ...journals,
+)
 
 /** A record of a small answer. */
 export function usageRecord(organisationId = uuidv7(), sellerOrganisationId = uuidv7()): UsageRecord {
@@ -309,67 +168,4 @@ export function usageRecord(organisationId = uuidv7(), sellerOrganisationId = uu
     durationMs: 812.5,
     ttftMs: 120.25,
   }
-}
-
-/** Time cannot be turned in the database, so the holds' is. */
-async function expire({ client, ids }: Scene, indexes: readonly number[]): Promise<void> {
-  await client.query(
-    `UPDATE ledger.hold SET expires_at = now() - interval '1 second' WHERE state = 'open' AND id = ANY ($1)`,
-    [indexes.map((index) => ids[index])],
-  )
-  await store.expireHolds(client, 100)
-}
-
-async function compare(scene: Scene): Promise<void> {
-  const { client, model, buyers, sellers, budgets } = scene
-  const { rows: violations } = await client.query('SELECT * FROM ledger.check_invariants()')
-  assert.deepEqual(violations, [])
-  for (const [index, ref] of buyers.entries()) {
-    assert.deepEqual(await balance(client, ref), [model.cash[index], model.held[index]])
-    assert.deepEqual(await balance(client, receivable(ref)), [model.owed[index], 0n])
-  }
-  for (const [index, ref] of sellers.entries())
-    assert.deepEqual(await balance(client, ref), [model.earned[index], 0n])
-  assert.deepEqual(await balance(client, fee), [model.fees, 0n])
-  assert.deepEqual(await balance(client, goodwill), [model.given, 0n])
-  for (const [index, id] of budgets.entries()) {
-    const known = model.budgets[index]
-    const seen = await store.readBudget(client, id)
-    const expected = known?.limit === undefined ? undefined : [known.limit, known.spent, known.held]
-    assert.deepEqual(seen && [seen.limitNanos, seen.spentNanos, seen.heldNanos], expected)
-  }
-  await compareHolds(scene)
-}
-
-async function compareHolds({ client, model, ids, buyers, sellers }: Scene): Promise<void> {
-  const { rows } = await client.query<{ id: string; state: string; entries: Record<string, string> | null }>(
-    `SELECT h.id, h.state, (
-       SELECT json_object_agg(a.key, e.amount::text) FROM ledger.entry e JOIN ledger.account a ON a.id = e.account_id
-       WHERE e.journal_id = h.id
-     ) AS entries FROM ledger.hold h`,
-  )
-  const booked = new Map(rows.map(({ id, state, entries }) => [id, { state, entries: entries ?? {} }]))
-  assert.equal(booked.size, model.holds.size)
-  for (const [index, { slot: given, state, shortfall }] of model.holds) {
-    const payer = buyers[given.buyer] as AccountRef
-    const entries = requestSettled({
-      payer,
-      receivable: receivable(payer),
-      seller: sellers[given.seller] as AccountRef,
-      fee,
-      costNanos: given.cost,
-      shortfallNanos: shortfall,
-      sellerNanos: given.cost - given.fee,
-      feeNanos: given.fee,
-    }).map(({ account, amountNanos }) => [`${account.code}:${account.owner}`, amountNanos.toString()])
-    assert.deepEqual(booked.get(ids[index] as string), {
-      state,
-      entries: state === 'settled' ? Object.fromEntries(entries) : {},
-    })
-  }
-}
-
-async function balance(client: DatabaseClient, { code, owner }: AccountRef): Promise<[bigint, bigint]> {
-  const seen = await store.readBalance(client, owner === undefined ? code : `${code}:${owner}`)
-  return [seen?.balanceNanos ?? 0n, seen?.heldNanos ?? 0n]
 }

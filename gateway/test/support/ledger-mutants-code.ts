@@ -1,0 +1,298 @@
+/** Mutants of the code that batches, posts, concludes and reads. */
+import type { CodeMutant } from './ledger-code-lab.ts'
+
+const of = (file: string, mutants: Omit<CodeMutant, 'file'>[]): CodeMutant[] =>
+  mutants.map((mutant) => ({ file, ...mutant }))
+
+export const codeMutants: CodeMutant[] = [
+  ...of('ledger/batcher.ts', [
+    {
+      fault: 'a crowd goes in one batch',
+      from: 'queue.slice(0, BATCH_MAX)',
+      to: 'queue.slice(0)',
+      by: 'crowds',
+    },
+    {
+      fault: 'what does not fit the batch is dropped',
+      from: 'queue = queue.slice(BATCH_MAX)',
+      to: 'queue = []',
+      by: 'crowds',
+    },
+    {
+      fault: 'any number may wait',
+      from: 'if (queue.length >= QUEUE_MAX) {',
+      to: 'if (false) {',
+      by: 'crowds',
+    },
+    {
+      fault: 'one more may wait than said',
+      from: 'if (queue.length >= QUEUE_MAX) {',
+      to: 'if (queue.length > QUEUE_MAX) {',
+      by: 'crowds',
+    },
+    {
+      fault: 'the last one waiting goes first',
+      from: 'queue.push({',
+      to: 'queue.unshift({',
+      by: 'crowds',
+      hangs: true,
+    },
+    {
+      fault: 'everybody gets the first answer',
+      from: 'results[index] as Result',
+      to: 'results[0] as Result',
+      by: 'crowds',
+    },
+    {
+      fault: 'closing waits for one batch only',
+      from: 'while (pumping) await pumping',
+      to: 'if (pumping) await Promise.resolve()',
+      by: 'crowds',
+    },
+    {
+      fault: 'a closed queue takes more',
+      from: 'if (closed) return',
+      to: 'if (false) return',
+      by: 'crowds',
+      hangs: true,
+    },
+    {
+      fault: 'requests of one moment travel alone',
+      from: '    await Promise.resolve()\n',
+      to: '',
+      by: 'turns',
+    },
+    {
+      fault: 'nothing is sent after the first crowd',
+      from: '    pumping = undefined\n',
+      to: '',
+      by: 'turns',
+      hangs: true,
+    },
+    {
+      fault: 'an answer of too few results is taken',
+      from: 'results.length !== batch.length',
+      to: 'false',
+      by: 'blame',
+    },
+    {
+      fault: 'an outage is blamed on somebody',
+      from: 'if (isTransient(error)) {',
+      to: 'if (false) {',
+      by: 'blame',
+    },
+    {
+      fault: 'a refused batch sinks its neighbours',
+      from: 'batch.length === 1 && first',
+      to: 'first',
+      by: 'blame',
+      hangs: true,
+    },
+    {
+      fault: 'half of a refused batch is forgotten',
+      from: '  await commit(batch.slice(middle), options)\n',
+      to: '',
+      by: 'blame',
+      hangs: true,
+    },
+    {
+      fault: 'who is to blame is not parked',
+      from: 'await options.onPoison(first.operation, error)',
+      to: 'error',
+      by: 'blame',
+    },
+    { fault: 'nobody learns of what is in doubt', from: 'options.onDoubt?.(', to: 'void (', by: 'blame' },
+    {
+      fault: 'nothing is sent again',
+      from: 'await retryTransient(() => options.run(operations), options)',
+      to: 'await options.run(operations)',
+      by: 'blame',
+    },
+  ]),
+  ...of('ledger/transient.ts', [
+    { fault: 'nothing is sent again', from: '!isTransient(error) ||', to: 'true ||', by: 'patience' },
+    { fault: 'what fails for good is sent again', from: '!isTransient(error) ||', to: '', by: 'patience' },
+    {
+      fault: 'patience never ends',
+      from: '|| clock.monotonicMs() + waitMs > deadlineMs',
+      to: '',
+      by: 'patience',
+    },
+    { fault: 'nobody is told', from: 'onRetry?.(error, attempt)', to: '', by: 'patience' },
+    { fault: 'attempts are not counted', from: 'attempt += 1', to: 'attempt += 0', by: 'patience' },
+  ]),
+  ...of('platform/transient-errors.ts', [
+    { fault: 'a deadlock is final', from: "'40P01', ", to: '', by: 'patience' },
+    { fault: 'a lost answer is final', from: 'read timeout|', to: '', by: 'patience' },
+    {
+      fault: 'a server that comes back is away for good',
+      from: "|| code.startsWith('57P0')",
+      to: '',
+      by: 'blame',
+    },
+  ]),
+  ...of('ledger/conclusions.ts', [
+    {
+      fault: 'voids are answered with renewals',
+      from: 'answers.set(one, states[index])',
+      to: 'answers.set(one, undefined)',
+      by: 'conclusions',
+    },
+    {
+      fault: 'settlements get the first answer',
+      from: 'answers.set(one, settled[index])',
+      to: 'answers.set(one, settled[0])',
+      by: 'conclusions',
+    },
+    {
+      fault: 'write-offs get the answers of others',
+      from: 'answers.set(one, written[index])',
+      to: 'answers.set(one, written[index + 1])',
+      by: 'conclusions',
+    },
+    {
+      fault: 'nobody gets more time',
+      from: 'if (renewals.length > 0) await renewBatch(pool, renewals)',
+      to: '',
+      by: 'conclusions',
+    },
+    {
+      fault: 'voids are dropped',
+      from: 'if (voids.length > 0) {',
+      to: 'if (voids.length > 2) {',
+      by: 'conclusions',
+    },
+    {
+      fault: 'a mixed batch is taken for settlements',
+      from: 'settles.length === batch.length',
+      to: 'settles.length > 0',
+      by: 'conclusions',
+    },
+    {
+      fault: 'answers come as they were found',
+      from: 'batch.map((one) => answers.get(one))',
+      to: '[...answers.values()]',
+      by: 'conclusions',
+    },
+    {
+      fault: 'a parked settlement cannot be found',
+      from: "return conclusion.operation.id\n    case 'void':",
+      to: "return 'settle'\n    case 'void':",
+      by: 'conclusions',
+    },
+  ]),
+  ...of('ledger/post-journal.ts', [
+    { fault: 'debts are never paid', from: 'journal.recoverDebt ?? false', to: 'false', by: 'journalCode' },
+    {
+      fault: 'debts are paid unasked',
+      from: 'journal.recoverDebt ?? false',
+      to: 'journal.recoverDebt ?? true',
+      by: 'journalCode',
+    },
+    {
+      fault: 'each attempt is another journal',
+      from: '() => post(pool, posting)',
+      to: '() => post(pool, { ...posting, id: uuidv7() })',
+      by: 'journalCode',
+    },
+    {
+      fault: 'a contradiction looks like a fault of ours',
+      from: "state === 'BL001'",
+      to: "state === 'BL002'",
+      by: 'journalCode',
+    },
+    {
+      fault: 'every check looks like a floor',
+      from: "(cause as { constraint?: string }).constraint === 'account_floor'",
+      to: 'true',
+      by: 'journalCode',
+    },
+    {
+      fault: 'an outage looks like a fault of ours',
+      from: 'if (isTransient(cause)) {',
+      to: 'if (false) {',
+      by: 'journalCode',
+    },
+    {
+      fault: 'it does not say what it undoes',
+      from: 'reversesId: journal.reversesId,',
+      to: 'reversesId: undefined,',
+      by: 'journalCode',
+    },
+    {
+      fault: 'gifts for the same reason have the same key',
+      from: 'idempotencyKey}`',
+      to: 'reason}`',
+      by: 'journalCode',
+    },
+    {
+      fault: 'every repetition is called booked',
+      from: "fresh ? 'booked' : 'repeated'",
+      to: "'booked'",
+      by: 'journalCode',
+    },
+    {
+      fault: 'every failure is called a contradiction',
+      from: " && error.code === 'idempotency_mismatch'",
+      to: '',
+      by: 'journalCode',
+    },
+  ]),
+  ...of('ledger/postings.ts', [
+    {
+      fault: 'what is owed is paid as well',
+      from: 'settled.costNanos - settled.shortfallNanos',
+      to: 'settled.costNanos',
+      by: 'postings',
+    },
+    {
+      fault: 'seller and platform are exchanged',
+      from: '{ account: settled.seller, amountNanos: -settled.sellerNanos }',
+      to: '{ account: settled.seller, amountNanos: -settled.feeNanos }',
+      by: 'postings',
+    },
+    {
+      fault: 'entries of nothing are booked',
+      from: 'entries.filter(({ amountNanos }) => amountNanos !== 0n)',
+      to: '[...entries]',
+      by: 'postings',
+    },
+    {
+      fault: 'a journal may be off',
+      from: "assert.equal(sum, 0n, 'a journal must balance')",
+      to: '',
+      by: 'postings',
+    },
+    {
+      fault: 'an account may stand twice',
+      from: 'new Set(moving.map(({ account }) => accountKey(account))).size',
+      to: 'moving.length',
+      by: 'postings',
+    },
+    {
+      fault: 'a gift takes money away',
+      from: "{ account: { code: 'goodwill_expense' }, amountNanos: credit.amountNanos }",
+      to: "{ account: { code: 'goodwill_expense' }, amountNanos: -credit.amountNanos }",
+      by: 'postings',
+    },
+    {
+      fault: 'a gift of less than nothing is booked',
+      from: 'credit.amountNanos > 0n',
+      to: 'credit.amountNanos !== 0n',
+      by: 'postings',
+    },
+    { fault: 'a gift pays no debt', from: '    recoverDebt: true,\n', to: '', by: 'postings' },
+    {
+      fault: 'a reversal does it again',
+      from: 'amountNanos: -amountNanos })',
+      to: 'amountNanos })',
+      by: 'postings',
+    },
+    {
+      fault: 'a journal can be reversed twice',
+      from: 'sourceId: undone.id',
+      to: 'sourceId: undone.id + undone.memo',
+      by: 'postings',
+    },
+  ]),
+]
