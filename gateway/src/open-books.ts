@@ -34,7 +34,6 @@ export interface BooksGround {
   clock: Clock
 }
 
-export type Books = Awaited<ReturnType<typeof openBooks>>
 type Closers = (() => Promise<unknown> | unknown)[]
 
 /** Opens the ledger, brings what an earlier life left to an end, and starts what runs beside requests. */

@@ -229,7 +229,13 @@ async function settle(
 ): Promise<Settled> {
   const concluded = await conclusions.add({ kind: 'settle', operation })
   if (typeof concluded !== 'object') {
-    throw await park(deps, 'settle', operation.id, operation, new Error(`hold ${operation.id} cannot be settled: ${concluded}`))
+    throw await park(
+      deps,
+      'settle',
+      operation.id,
+      operation,
+      new Error(`hold ${operation.id} cannot be settled: ${concluded}`),
+    )
   }
   if (concluded.shortfallNanos > 0n) {
     deps.logger.warn(

@@ -20,8 +20,6 @@ interface Booking {
   waiters: Set<() => void>
 }
 
-export type Balances = ReturnType<typeof createBalances>
-
 export function createBalances(clock: Clock) {
   const balances = new LRUCache<string, Balance>({ max: REMEMBERED_PAYERS })
   // Payers with settlements that were told and are not committed: their balance is about to grow by what those do not
