@@ -1,221 +1,144 @@
 /**
- * How many requests a second the ledger books on this machine: each is a durable hold and then a durable settlement.
+ * How fast the ledger books, beside hand-written SQL and an ORM on the same server; each request is a durable hold and
+ * then a durable settlement.
  *
- *   npx tsx loadtests/ledger-bench.ts                the table
- *   npx tsx loadtests/ledger-bench.ts --json         the same as JSON
- *   npx tsx loadtests/ledger-bench.ts --rounds 5     more rounds (default 3)
+ *   npm run bench:ledger                     the table
+ *   npm run bench:ledger -- --json           the same as JSON
+ *   npm run bench:ledger -- --rounds 3       fewer rounds (default 5)
+ *   npm run bench:ledger -- --data DIR       keep the database there while it runs (default: the temporary folder)
  *
- * One gateway process, the embedded PostgreSQL as it is shipped (fsync on), 1,000 buyers, 100 sellers. The levels
- * alternate within a run. A hold's latency is what a request waits before it may be sent.
+ * One process and the embedded PostgreSQL as it is shipped, its data on a disk. The subjects take turns within a round,
+ * and only ratios inside one run mean anything.
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdtempSync, rmSync, statfsSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createLedger, type Ledger } from '../gateway/src/ledger/ledger.ts'
-import type { UsageRecord } from '../gateway/src/ledger/usage-record.ts'
-import { systemClock } from '../gateway/src/platform/clock.ts'
-import { openDatabase } from '../gateway/src/platform/database.ts'
+import { connectClient } from '../gateway/src/platform/database.ts'
 import { startEmbeddedPostgres } from '../gateway/src/platform/embedded-postgres.ts'
-import { uuidv7 } from '../gateway/src/platform/ids.ts'
 import { createLogger } from '../gateway/src/platform/logger.ts'
 import { migrate } from '../gateway/src/platform/migrate.ts'
-import { median, quantile } from './load-client.ts'
+import { type Books, BUYERS, closedLoop, FEE_STRIPES, openLoop } from './ledger-bench-load.ts'
+import { prepareOrm } from './ledger-bench-orm.ts'
+import { openOurBooks } from './ledger-bench-ours.ts'
+import { openPlainBooks } from './ledger-bench-plain.ts'
+import { report, type Subject } from './ledger-bench-report.ts'
 
-const BUYERS = 1_000
-const SELLERS = 100
-const ROUND_MS = 4_000
-const LEVELS = [
-  { name: '1 in flight', inFlight: 1, buyers: BUYERS },
-  { name: '64 in flight', inFlight: 64, buyers: BUYERS },
-  { name: '256 in flight', inFlight: 256, buyers: BUYERS },
-  { name: '256 in flight, one buyer', inFlight: 256, buyers: 1 },
-]
-
-interface Market {
-  ledger: Ledger
-  buyers: { organisationId: string; payer: bigint }[]
-  sellers: bigint[]
-  fee: bigint
-}
-
-interface Round {
-  requestsPerSecond: number
-  holdP50Ms: number
-  holdP99Ms: number
-  settleP50Ms: number
-  settleP99Ms: number
-  cpuMicrosPerRequest: number
-}
+const OUR_ROUND_MS = 3_000
+const RIVAL_ROUND_MS = 1_500
+const OPEN_RATE = 1_000
+const POOLS = [16, 32, 64]
+const ORM_POOLS = [16, 32]
+const TMPFS = 0x01021994
+// As it is shipped, but for room for the rivals' connections.
+const settings = { max_connections: '200' }
 
 async function main(): Promise<void> {
-  const rounds = Number(process.argv[process.argv.indexOf('--rounds') + 1]) || 3
-  const dataDir = mkdtempSync(join(tmpdir(), 'bourse-ledger-bench-'))
+  const rounds = Number(argument('--rounds') ?? 5)
+  const dataDir = mkdtempSync(join(argument('--data') ?? tmpdir(), 'bourse-ledger-bench-'))
   chmodSync(dataDir, 0o711)
   const logger = createLogger({ level: 'error' })
-  const server = await startEmbeddedPostgres({ dataDir, logger })
+  if (statfsSync(dataDir).type === TMPFS) throw new Error(`${dataDir} is in memory. Name a disk with --data.`)
+  const server = await startEmbeddedPostgres({ dataDir, logger, settings })
   try {
     const migrationsDir = fileURLToPath(new URL('../prisma/migrations', import.meta.url))
     await migrate({ url: server.adminUrl, migrationsDir, logger })
-    const database = openDatabase({ url: server.appUrl, applicationName: 'ledger-bench', logger })
-    const ledger = createLedger({
-      pool: database.ledgerPool,
-      logger,
-      clock: systemClock,
-      nodeId: 'bench',
-      nodeEpoch: 1,
-    })
-    const results = await measure(await openMarket(ledger), rounds)
-    const violations = await ledger.checkInvariants()
-    await ledger.close()
-    await database.close()
-    report(results, violations.length)
+    const before = loadavg()
+    const ours = await openOurBooks(server.appUrl, Math.max(...POOLS), logger)
+    const plain = await openPlainBooks(server.adminUrl, Math.max(...POOLS))
+    const orm = await prepareOrm(server.adminUrl)
+    const opened = ORM_POOLS.map((connections) => ({ connections, ...orm.open(connections) }))
+    const subjects = [
+      ...ourSubjects(ours.batched, ours.nowhere),
+      ...POOLS.flatMap((connections) => [
+        ...rivals('sql', 'statements', plain.statements, connections),
+        ...rivals('unbatched', 'our SQL one by one', ours.unbatched, connections),
+        ...rivals('function', 'one call a phase', plain.functions, connections),
+      ]),
+      ...opened.flatMap(({ books, connections }) => rivals('orm', 'Prisma', books, connections)),
+    ]
+    await measure(subjects, rounds)
+    const violations = (await ours.checkInvariants()).length
+    const facts = {
+      ...(await serverFacts(server.adminUrl)),
+      node: process.version,
+      cores: availableParallelism(),
+      loadBefore: before.map((load) => Math.round(load * 100) / 100),
+      loadAfter: loadavg().map((load) => Math.round(load * 100) / 100),
+      rounds,
+      violations,
+      rivalsAddUp: await plain.adds(),
+    }
+    report(subjects, facts, { json: process.argv.includes('--json') })
+    for (const each of [...opened, plain, ours]) await each.close()
   } finally {
     await server.stop()
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })
   }
 }
 
-async function openMarket(ledger: Ledger): Promise<Market> {
-  const buyers = []
-  for (let index = 0; index < BUYERS; index += 1) {
-    const organisationId = uuidv7()
-    const payer = await ledger.accountId({ code: 'buyer_cash', owner: organisationId })
-    const credit = {
-      organisationId,
-      amountNanos: 10n ** 15n,
-      reason: 'bench',
-      idempotencyKey: organisationId,
-    }
-    await ledger.creditPlayMoney(credit)
-    buyers.push({ organisationId, payer })
-  }
-  const sellers = []
-  for (let index = 0; index < SELLERS; index += 1) {
-    sellers.push(await ledger.accountId({ code: 'seller_pending', owner: `seller-${index}` }))
-  }
-  return { ledger, buyers, sellers, fee: await ledger.accountId({ code: 'platform_fee', owner: '0' }) }
-}
-
-async function measure(market: Market, rounds: number): Promise<Map<string, Round[]>> {
-  const results = new Map(LEVELS.map(({ name }): [string, Round[]] => [name, []]))
-  for (const level of LEVELS) await runRound(market, level, ROUND_MS / 4)
-  for (let round = 0; round < rounds; round += 1) {
-    for (const level of LEVELS) results.get(level.name)?.push(await runRound(market, level, ROUND_MS))
-  }
-  return results
-}
-
-async function runRound(market: Market, level: (typeof LEVELS)[number], forMs: number): Promise<Round> {
-  const holds: number[] = []
-  const settles: number[] = []
-  const cpuBefore = process.cpuUsage()
-  const startedMs = performance.now()
-  const endMs = startedMs + forMs
-  const worker = async () => {
-    while (performance.now() < endMs) await bookOne(market, level.buyers, holds, settles)
-  }
-  await Promise.all(Array.from({ length: level.inFlight }, worker))
-  const cpu = process.cpuUsage(cpuBefore)
-  for (const latencies of [holds, settles]) latencies.sort((left, right) => left - right)
-  return {
-    requestsPerSecond: (settles.length * 1_000) / (performance.now() - startedMs),
-    holdP50Ms: quantile(holds, 0.5),
-    holdP99Ms: quantile(holds, 0.99),
-    settleP50Ms: quantile(settles, 0.5),
-    settleP99Ms: quantile(settles, 0.99),
-    cpuMicrosPerRequest: (cpu.user + cpu.system) / settles.length,
-  }
-}
-
-async function bookOne(market: Market, buyers: number, holds: number[], settles: number[]): Promise<void> {
-  const { ledger, fee } = market
-  const { payer, organisationId } = market.buyers[
-    Math.floor(Math.random() * buyers)
-  ] as Market['buyers'][number]
-  const sellerAccount = market.sellers[Math.floor(Math.random() * SELLERS)] as bigint
-  const id = uuidv7()
-  const askedMs = performance.now()
-  await ledger.hold({ id, payer, amountNanos: 2_000_000n })
-  const heldMs = performance.now()
-  await ledger.settle({
-    id,
-    costNanos: 1_234_567n,
-    sellerAccount,
-    sellerNanos: 1_172_838n,
-    feeAccount: fee,
-    feeNanos: 61_729n,
-    record: usageRecord(organisationId),
+function ourSubjects(batched: Books, nowhere: Books): Subject[] {
+  const closed = (name: string, inFlight: number, buyers: number, books = batched): Subject => ({
+    name,
+    kind: books === batched ? 'ours' : 'load',
+    rounds: [],
+    run: (share) => closedLoop(books, { inFlight, buyers, stripes: 1, forMs: OUR_ROUND_MS * share }),
   })
-  holds.push(heldMs - askedMs)
-  settles.push(performance.now() - heldMs)
-}
-
-const id = uuidv7()
-const prices = {
-  uncachedInput: 150_000n,
-  cacheRead: 75_000n,
-  cacheWrite5m: 150_000n,
-  cacheWrite1h: 150_000n,
-  audioInput: 0n,
-  output: 600_000n,
-  audioOutput: 0n,
-}
-
-function usageRecord(organisationId: string): UsageRecord {
-  return {
-    organisationId,
-    keyId: id,
-    listingId: id,
-    sellerOrganisationId: id,
-    model: 'openai/gpt-4o-mini',
-    provider: 'openai',
-    usage: {
-      uncachedInput: 900,
-      cacheRead: 100,
-      cacheWrite5m: 0,
-      cacheWrite1h: 0,
-      audioInput: 0,
-      output: 300,
-      audioOutput: 0,
-      reasoning: 0,
-    },
-    usageSource: 'reported',
-    price: {
-      table: { base: prices, tiers: [] },
-      nanosPerRequest: 0n,
-      multiplierPpm: 1_000_000n,
-      feeBps: 500n,
-    },
-    stream: true,
-    finishReason: 'stop',
-    startedAt: new Date(),
-    durationMs: 812.5,
-    ttftMs: 120.25,
-  }
-}
-
-function report(results: Map<string, Round[]>, violations: number): void {
-  const table = [...results].map(([level, rounds]) => {
-    const of = (field: keyof Round) => Math.round(median(rounds.map((round) => round[field])) * 100) / 100
-    const rates = rounds.map(({ requestsPerSecond }) => Math.round(requestsPerSecond))
-    return {
-      level,
-      'requests/s': Math.round(of('requestsPerSecond')),
-      range: `${Math.min(...rates)}–${Math.max(...rates)}`,
-      'hold p50 ms': of('holdP50Ms'),
-      'hold p99 ms': of('holdP99Ms'),
-      'settle p50 ms': of('settleP50Ms'),
-      'settle p99 ms': of('settleP99Ms'),
-      'gateway CPU µs/request': of('cpuMicrosPerRequest'),
-    }
+  const open = (name: string, buyers: number): Subject => ({
+    name,
+    kind: 'open',
+    rounds: [],
+    run: (share) => openLoop(batched, { rate: OPEN_RATE, buyers, stripes: 1, forMs: OUR_ROUND_MS * share }),
   })
-  if (process.argv.includes('--json')) console.log(JSON.stringify({ levels: table, violations }))
-  else {
-    console.table(table)
-    console.log(`Broken invariants afterwards: ${violations}`)
+  return [
+    closed('ours, 1 in flight', 1, BUYERS),
+    closed('ours, 64 in flight', 64, BUYERS),
+    closed('ours, 64 in flight, one buyer', 64, 1),
+    closed('ours, 256 in flight', 256, BUYERS),
+    closed('ours, 256 in flight, one buyer', 256, 1),
+    closed('ours, 1000 in flight', 1_000, BUYERS),
+    open(`ours, open loop ${OPEN_RATE}/s`, BUYERS),
+    open(`ours, open loop ${OPEN_RATE}/s, one buyer`, 1),
+    closed('the load alone', 64, BUYERS, nowhere),
+  ]
+}
+
+/** The same rival with one fee account and with several. */
+function rivals(kind: Subject['kind'], how: string, books: Books, connections: number): Subject[] {
+  return [1, FEE_STRIPES].map((stripes) => ({
+    name: `${how}, ${connections} connections, ${stripes === 1 ? 'one fee account' : `${stripes} fee accounts`}`,
+    kind,
+    rounds: [],
+    run: (share) =>
+      closedLoop(books, { inFlight: connections, buyers: BUYERS, stripes, forMs: RIVAL_ROUND_MS * share }),
+  }))
+}
+
+/** Every subject once to get warm, then in turns, so that a slow minute of the machine is shared by all. */
+async function measure(subjects: Subject[], rounds: number): Promise<void> {
+  for (const subject of subjects) await subject.run(0.3)
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const subject of subjects) subject.rounds.push(await subject.run(1))
+    console.error(`round ${round} of ${rounds} done`)
   }
-  if (violations > 0) process.exitCode = 1
+}
+
+async function serverFacts(url: string): Promise<Record<string, string>> {
+  const client = await connectClient(url)
+  try {
+    const { rows } = await client.query<Record<string, string>>(
+      `SELECT current_setting('server_version') AS postgres, current_setting('fsync') AS fsync,
+        current_setting('synchronous_commit') AS "synchronousCommit"`,
+    )
+    return rows[0] ?? {}
+  } finally {
+    await client.end()
+  }
+}
+
+function argument(name: string): string | undefined {
+  const at = process.argv.indexOf(name)
+  return at > 0 ? process.argv[at + 1] : undefined
 }
 
 await main()

@@ -73,7 +73,13 @@ function createExpress(context: Context, draining: () => boolean): Express {
   app.disable('etag')
   app.use(nameRequest)
   app.use(
-    createHealthRoutes({ database: () => ping(database), draining, version: VERSION, mode: config.mode }),
+    createHealthRoutes({
+      database: () => ping(database),
+      spool: () => context.spool.healthy(),
+      draining,
+      version: VERSION,
+      mode: config.mode,
+    }),
   )
   app.use(createLedgerHealthRoutes(context))
   app.get('/metrics', guardMetrics(config.metricsToken), async (_request, response) => {

@@ -87,9 +87,11 @@ export async function openBooks(ground: BooksGround, closers: Closers) {
   gaugeSettlement(metrics, settlement)
   const released = await ledger.releaseDeadNode()
   if (released > 0) logger.warn({ released }, 'holds of a killed process were released')
-  for (const missing of await missingProtections(database.pool)) logger.warn(missing)
+  for (const protection of await missingProtections(database.pool)) {
+    logger.warn({ protection }, 'a protection of the books is missing')
+  }
   closers.push(startJanitors({ ledger, settlement, sealer, health, logger }))
-  return { ledger, receipts, settlement, health }
+  return { ledger, spool, receipts, settlement, health }
 }
 
 /** A spool of its own for each database, so that the bills of one are never booked in another. */

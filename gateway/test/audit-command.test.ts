@@ -65,11 +65,15 @@ test('books in order end with 0, with every option', async () => {
 
 test('what cannot be audited ends with 2 and says what to do', async () => {
   const empty = await createEmptyDatabase()
+  const garbage = join(folder, 'garbage.jsonl')
+  writeFileSync(garbage, 'not an anchor\n')
   const cases: [string[], Record<string, string>, string][] = [
     [[], { DATA_DIR: join(folder, 'nowhere') }, 'There is no embedded database in'],
     [[], { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' }, 'The audit could not run: '],
     [[], { DATABASE_URL: empty.adminUrl }, 'was not migrated by this release'],
     [['--from-seal', '0'], {}, '--from-seal is a block number'],
+    [['--from-seal', '99'], { DATABASE_URL: book.testDatabase.url }, 'The chain has no block 98'],
+    [['--anchor', garbage], { DATABASE_URL: book.testDatabase.url }, 'no anchor that can be read'],
     [['--anker', 'x'], {}, "Unknown option '--anker'"],
     [['--anchor', join(folder, 'none')], { DATABASE_URL: book.testDatabase.url }, 'cannot be read'],
     [['--jwks', anchorFile], { DATABASE_URL: book.testDatabase.url }, 'is not a JSON Web Key Set'],

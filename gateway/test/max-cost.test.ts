@@ -142,6 +142,12 @@ test.each([0, -1, 'much', '1e-3', '0.0000000001', '', Number.MAX_VALUE, true, {}
   },
 )
 
+test('digits below a nano-dollar do not count, so that a charge is never above the number that was sent', async () => {
+  const { usage } = JSON.parse(await (await ask({ max_cost: 0.0020000009 })).text())
+  expect(usage.cost).toBe(0.002)
+  await gateway.settleAndAudit()
+})
+
 test('a header that is no amount is refused by its own name; null in the body is no limit', async () => {
   const refused = await ask({}, { 'x-gateway-max-cost': 'cheap' })
   expect(JSON.parse(await refused.text()).error).toMatchObject({

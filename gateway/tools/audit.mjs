@@ -1,14 +1,4 @@
-/**
- * `npm run audit`: proves the books, or says which row is wrong. Reads only; the gateway may be serving meanwhile.
- *
- *   npm run audit                       the database of DATABASE_URL, or the embedded one in DATA_DIR (.bourse)
- *   npm run audit -- --anchor FILE      holds the seal's chain against the heads in this file
- *   npm run audit -- --jwks FILE        checks signatures with these public keys instead of the database's own
- *   npm run audit -- --from-seal N      begins at block N of the chain
- *   npm run audit -- --json             the report as JSON
- *
- * Exit status: 0 the books are in order, 1 they are not, 2 the audit could not run.
- */
+/** `npm run audit`: proves the books, or says which row is wrong; `-- --help` says how. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -16,6 +6,15 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const COULD_NOT_RUN = 2
+const HELP = `Proves the books, or says which row is wrong. Reads only; the gateway may be serving meanwhile.
+
+  npm run audit                       the database of DATABASE_URL, or the embedded one in DATA_DIR (.bourse)
+  npm run audit -- --anchor FILE      holds the seal's chain against the heads in this file, such as .bourse/anchors.jsonl
+  npm run audit -- --jwks FILE        checks signatures with these public keys instead of the database's own
+  npm run audit -- --from-seal N      begins at block N of the chain
+  npm run audit -- --json             the report as JSON
+
+Exit status: 0 the books are in order, 1 they are not, 2 the audit could not run.`
 const closers = []
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
@@ -37,6 +36,10 @@ async function closeAll() {
 
 async function run() {
   const options = readOptions()
+  if (options.help) {
+    console.log(HELP)
+    return 0
+  }
   build()
   const { auditLedger, reportText } = await import('../dist/ledger/audit.js')
   const { createReceiptWriter, signingInput } = await import('../dist/settlement/receipt.js')
@@ -65,6 +68,7 @@ function readOptions() {
       jwks: { type: 'string' },
       'from-seal': { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   })
   if (!/^[1-9]\d{0,17}$/.test(values['from-seal']))

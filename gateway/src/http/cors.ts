@@ -5,7 +5,7 @@ export interface CorsPolicy {
 }
 
 const ALLOWED_HEADERS =
-  'authorization, content-type, x-api-key, api-key, idempotency-key, openai-organization, openai-project, openai-beta, http-referer, x-title, x-stainless-arch, x-stainless-async, x-stainless-custom-poll-interval, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout'
+  'authorization, content-type, x-api-key, api-key, x-gateway-max-cost, idempotency-key, openai-organization, openai-project, openai-beta, http-referer, x-title, x-stainless-arch, x-stainless-async, x-stainless-custom-poll-interval, x-stainless-helper-method, x-stainless-lang, x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, x-stainless-timeout'
 const EXPOSED_HEADERS =
   'x-request-id, retry-after, retry-after-ms, x-should-retry, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, x-gateway-provider, x-gateway-model, x-gateway-attempts, x-gateway-cost, x-gateway-max-output-tokens'
 

@@ -4,12 +4,14 @@ import { Router } from 'express'
 export interface HealthChecks {
   /** Resolves when the database answers; bounded by the pool's own time-outs. */
   database(): Promise<void>
+  /** Whether the disk takes what must be written before a request is served. */
+  spool(): boolean
   draining(): boolean
   version: string
   mode: 'play' | 'live'
 }
 
-export function createHealthRoutes({ database, draining, version, mode }: HealthChecks): Router {
+export function createHealthRoutes({ database, spool, draining, version, mode }: HealthChecks): Router {
   const router = Router()
   const databaseIsUp = () =>
     database().then(
@@ -22,10 +24,11 @@ export function createHealthRoutes({ database, draining, version, mode }: Health
   })
   router.get('/readyz', async (_request, response) => {
     const up = await databaseIsUp()
-    const ready = up && !draining()
+    const writable = spool()
+    const ready = up && writable && !draining()
     response.status(ready ? 200 : 503).json({
       status: ready ? 'ready' : 'not_ready',
-      checks: { database: up ? 'ok' : 'down', draining: draining() },
+      checks: { database: up ? 'ok' : 'down', spool: writable ? 'ok' : 'full', draining: draining() },
     })
   })
   // LiteLLM's spellings, both of them. Also while draining: who is taken for dead is killed in the middle of it.
@@ -34,9 +37,10 @@ export function createHealthRoutes({ database, draining, version, mode }: Health
   })
   router.get('/health/readiness', async (_request, response) => {
     const up = await databaseIsUp()
-    response
-      .status(up && !draining() ? 200 : 503)
-      .json({ status: up && !draining() ? 'connected' : 'unhealthy', db: up ? 'connected' : 'disconnected' })
+    response.status(up && spool() && !draining() ? 200 : 503).json({
+      status: up && spool() && !draining() ? 'connected' : 'unhealthy',
+      db: up ? 'connected' : 'disconnected',
+    })
   })
   return router
 }

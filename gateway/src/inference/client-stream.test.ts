@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -179,4 +180,15 @@ test('a failure is an event that SDKs throw on, and the last one: no [DONE]', ()
   expect(response.ended).toBe(true)
   vi.advanceTimersByTime(60_000)
   expect(response.text).not.toContain('keep-alive')
+})
+
+test('once its hash is taken a stream says nothing more but its last bytes, however long they wait', () => {
+  client.open({})
+  client.write('data: {}\n\n')
+  const hash = client.hashWith('data: [DONE]\n\n')
+  vi.advanceTimersByTime(60_000)
+  client.comment()
+  expect(response.text).toBe('data: {}\n\n')
+  client.finish('data: [DONE]\n\n')
+  expect(createHash('sha256').update(response.text).digest('hex')).toBe(hash)
 })

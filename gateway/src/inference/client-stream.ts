@@ -16,6 +16,7 @@ export class ClientStream {
   #slowReader: NodeJS.Timeout | undefined
   #wroteSinceTick = false
   readonly #hash: Hash = createHash('sha256')
+  #hashed = false
 
   constructor(response: ServerResponse) {
     this.#response = response
@@ -67,13 +68,18 @@ export class ClientStream {
 
   /** A comment line; one newline, because some SDKs take a blank line for an empty event. */
   comment(): void {
-    if (this.gone || this.#response.writableNeedDrain) return
+    if (this.gone || this.#hashed || this.#response.writableNeedDrain) return
     this.#hash.update(KEEP_ALIVE)
     this.#response.write(KEEP_ALIVE)
   }
 
-  /** SHA-256 in hex of all that was written, and `lastBytes` when the client is there to get them. Asked once. */
+  /**
+   * SHA-256 in hex of all that was written, and `lastBytes` when the client is there to get them. Asked once; nothing
+   * but those may be written from then on.
+   */
   hashWith(lastBytes: string): string {
+    this.#hashed = true
+    clearInterval(this.#keepAlive)
     if (!this.gone) this.#hash.update(lastBytes)
     return this.#hash.digest('hex')
   }

@@ -29,9 +29,15 @@ export function maxCost(request: ChatRequest, headers: IncomingHttpHeaders): big
   )
 }
 
-/** JSON writes small numbers with an exponent, `1e-7`; nine decimals are all that counts. */
+// JavaScript writes numbers below a millionth with an exponent.
+const SMALL_DECIMALS = 12
+
+/** The number's own digits, without an exponent and without what is below a nano-dollar. */
 function plainDecimal(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(NANO_DECIMALS) : ''
+  if (!Number.isFinite(value)) return ''
+  const text = String(value)
+  const [whole = '', fraction = ''] = (text.includes('e-') ? value.toFixed(SMALL_DECIMALS) : text).split('.')
+  return fraction === '' ? whole : `${whole}.${fraction.slice(0, NANO_DECIMALS)}`
 }
 
 /** The offers that can answer at least with one token within the limit. Throws `invalid_value` when there is none. */

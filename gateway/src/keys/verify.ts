@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
+import { inTime } from '../platform/in-time.ts'
 import type { Logger } from '../platform/logger.ts'
 import { keyedHash } from '../platform/secrets.ts'
 import { createFreshCache } from '../users/fresh-cache.ts'
@@ -110,7 +111,7 @@ async function askDatabase(
   { lookupId, secret }: { lookupId: string; secret: string },
 ): Promise<Answer> {
   try {
-    const found = await lookUpKey(deps.database, lookupId)
+    const found = await inTime(lookUpKey(deps.database, lookupId))
     if (!found || !timingSafeEqual(found.secretHash, keyedHash(deps.pepper, secret)))
       return { refused: 'unknown' }
     if (found.revokedAt) return { refused: 'revoked' }

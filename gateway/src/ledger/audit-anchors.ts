@@ -26,6 +26,8 @@ export async function checkAnchors({
   }
   const head = await readHead(client)
   const lines = readAnchors(text)
+  // Whoever gives a file wants it used: nothing to hold the chain against is no proof.
+  if (!lines.some(({ anchor }) => anchor)) throw new Error('The anchor file has no anchor that can be read.')
   const notes = { unreadable: 0, unsigned: 0, last: 0n }
   for (const line of lines) {
     const { anchor } = line

@@ -21,6 +21,7 @@ export async function checkChain({ client, fromSeal, onProgress }: ChainOptions)
   const epochs = await readEpochs(client)
   const counts = { blocks: 0n, journals: 0n, freeRequests: 0n }
   let previous = await blockBefore(client, fromSeal)
+  if (fromSeal > 1n && !previous) throw new Error(`The chain has no block ${fromSeal - 1n} to begin behind.`)
   for (;;) {
     const after = previous?.seq ?? String(fromSeal - 1n)
     const page = await readSeals(client, { after, limit: SEALS_PAGE })

@@ -236,6 +236,7 @@ test('a settlement that contradicts what is booked is refused, parked and charge
     await expect(scene.ledger.settle(operation)).rejects.toThrow('could not be booked')
   }
   await expect(scene.ledger.void(settled, 'too late')).rejects.toThrow('could not be booked')
+  expect(await scene.ledger.release(settled, 'too late')).toBe('settled')
   const { rows } = await scene.admin.query<{ message: string }>(
     `SELECT message FROM ledger.dead_letter WHERE queue = 'settle' ORDER BY id`,
   )

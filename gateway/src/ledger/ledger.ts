@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { uuidv7 } from '../platform/ids.ts'
+import { inTime } from '../platform/in-time.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { sqlState } from '../platform/transient-errors.ts'
@@ -19,6 +20,7 @@ import type {
   BudgetPeriod,
   HoldOperation,
   HoldOutcome,
+  HoldState,
   PlayCredit,
   Settled,
   SettleOperation,
@@ -43,8 +45,10 @@ export interface Ledger {
    * A repetition with the same figures is harmless; anything else that cannot be booked is parked and throws.
    */
   settle(operation: SettleOperation): Promise<Settled>
-  /** Releases a hold; harmless when it has expired, was voided before or never came to be. */
+  /** Releases a hold; harmless when it has expired, was voided before or never came to be. Throws when it is settled. */
   void(id: string, reason: string): Promise<void>
+  /** The same for whoever does not know: answers the state it is in then, `settled` when it was too late. */
+  release(id: string, reason: string): Promise<HoldState | 'unknown'>
   /**
    * Releases a hold whose request we broke, and pays the seller from our own pocket, once. Harmless when it was settled.
    */
@@ -92,6 +96,9 @@ export interface LedgerDeps {
 // A caller waits for a hold; a settlement is money already earned.
 const HOLD_PATIENCE_MS = 2_000
 const SETTLE_PATIENCE_MS = 60_000
+// Together longer than a hold lives.
+const GIVE_BACK_TRIES = 20
+const GIVE_BACK_AGAIN_MS = 5_000
 const REMEMBERED_ACCOUNTS = 100_000
 const RENEW_CHUNK = 500
 const EXPIRE_CHUNK = 500
@@ -113,16 +120,20 @@ export function createLedger(deps: LedgerDeps): Ledger {
   const accounts = accountIds(deps)
   const accountId = accounts.find
   const post = (journal: Journal) => postJournal(journal, deps, accountId)
+  const release = async (id: string, reason: string) =>
+    (await conclusions.add({ kind: 'void', id, reason })) as HoldState | 'unknown'
   return {
     accountId,
     async hold(operation) {
-      const outcome = await holds.add(operation)
+      const outcome = await inTime(holds.add(operation), (late) => {
+        if (typeof late === 'object' && late.status === 'held') giveBack(operation.id, conclusions)
+      })
       if (outcome === 'mismatch') throw internal(`hold ${operation.id} was asked for with other terms before`)
       return outcome
     },
     settle: (operation) => settle(operation, deps, conclusions),
     async void(id, reason) {
-      const state = await conclusions.add({ kind: 'void', id, reason })
+      const state = await release(id, reason)
       if (state === 'settled') throw internal(`hold ${id} is settled and cannot be voided`)
     },
     async writeOff({ id, sellerOrganisationId, sellerNanos, memo }) {
@@ -135,6 +146,7 @@ export function createLedger(deps: LedgerDeps): Ledger {
       return (await conclusions.add({ kind: 'write_off', operation })) as WrittenOff
     },
     saturated: () => holds.full(),
+    release,
     async renew(ids) {
       await Promise.all(
         chunked(ids, RENEW_CHUNK).map((chunk) => conclusions.add({ kind: 'renew', ids: chunk })),
@@ -144,11 +156,11 @@ export function createLedger(deps: LedgerDeps): Ledger {
     creditPlayMoney: (credit) => creditPlayMoney(credit, post),
     async balanceOf(organisationId) {
       const none = { balanceNanos: 0n, availableNanos: 0n, heldNanos: 0n }
-      return (await store.readBalance(pool, cashKey(organisationId))) ?? none
+      return (await inTime(store.readBalance(pool, cashKey(organisationId)))) ?? none
     },
     statement: (organisationId, page) => statementOf(pool, organisationId, page),
     setBudget: (budgetId, budget) => store.setBudget(pool, budgetId, budget),
-    budgetOf: (budgetId) => store.readBudget(pool, budgetId),
+    budgetOf: (budgetId) => inTime(store.readBudget(pool, budgetId)),
     releaseDeadNode: () => store.releaseDead(pool, deps),
     expireHolds: createJanitor(deps),
     checkInvariants: () => store.checkInvariants(pool),
@@ -172,13 +184,29 @@ function holdBatcher(
     onRetry: (error, attempt) => deps.logger.warn({ err: error, attempt }, 'a batch of holds is sent again'),
     // They may have been committed all the same; nobody will serve them, so nothing should stay held for them.
     onDoubt: (operations) => {
-      for (const { id } of operations) {
-        conclusions.add({ kind: 'void', id, reason: 'in doubt' }).catch(() => undefined)
-      }
+      for (const { id } of operations) giveBack(id, conclusions)
     },
     clock: deps.clock,
     ...(deps.metrics ? { metrics: deps.metrics } : {}),
   })
+}
+
+/**
+ * Releases a hold that nobody serves any more. A server that was frozen may write it when it wakes up, after this was
+ * asked for, so what it does not know is asked for again, as long as a hold lives; and an outage is waited out.
+ */
+function giveBack(id: string, conclusions: Batcher<Conclusion, Concluded>, tries = GIVE_BACK_TRIES): void {
+  const again = (left: number) => {
+    if (left > 0) setTimeout(() => giveBack(id, conclusions, left), GIVE_BACK_AGAIN_MS).unref()
+  }
+  conclusions.add({ kind: 'void', id, reason: 'in doubt' }).then(
+    (state) => {
+      if (state === 'unknown') again(tries - 1)
+    },
+    (error) => {
+      if (!(error instanceof GatewayError && error.code === 'shutting_down')) again(tries)
+    },
+  )
 }
 
 function concludeBatcher(deps: LedgerDeps): Batcher<Conclusion, Concluded> {

@@ -5,7 +5,8 @@ import { noUsage } from '../providers/usage.ts'
 import { chargeOf, type Served } from './charge.ts'
 
 // $1 and $2 a million tokens, of which the platform keeps 5 %.
-const offer = makeOffer('a')
+const vendor = makeOffer('a')
+const offer = { ...vendor, baseUrl: vendor.provider.baseUrl }
 
 const served = (change: Partial<Served> = {}): Served => ({
   offer,
@@ -29,7 +30,7 @@ test('an answer costs its usage at the price that was frozen, split between sell
   })
 })
 
-test('a whole answer is billed as reported even above its hold; one that the client left is not', () => {
+test('a whole answer of a vendor is billed as reported even above its hold; one that the client left is not', () => {
   expect(chargeOf(served(), 1_500_000n).costNanos).toBe(2_000_000n)
   expect(chargeOf(served({ billed: 'delivered' }), 1_500_000n)).toMatchObject({
     costNanos: 1_500_000n,
@@ -70,4 +71,16 @@ test('an empty answer is free, and above the limit that the caller set nothing i
   const limited = (maxCostNanos: bigint) => chargeOf(served({ maxCostNanos }), 5_000_000n)
   expect(limited(1_200_000n)).toMatchObject({ costNanos: 1_200_000n, billed: 'delivered' })
   expect(limited(2_000_000n)).toMatchObject({ costNanos: 2_000_000n, billed: 'whole' })
+})
+
+test("what a seller's own server reports is never billed above the hold", () => {
+  const own = { ...offer, baseUrl: 'https://own.example/v1' }
+  expect(chargeOf(served({ offer: own }), 1_500_000n)).toMatchObject({
+    costNanos: 1_500_000n,
+    billed: 'delivered',
+  })
+  expect(chargeOf(served({ offer: own }), 5_000_000n)).toMatchObject({
+    costNanos: 2_000_000n,
+    billed: 'whole',
+  })
 })

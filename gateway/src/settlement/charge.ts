@@ -38,10 +38,12 @@ export function chargeOf(served: Served, heldNanos: bigint): Charge {
   return { costNanos, sellerNanos, feeNanos, billed }
 }
 
-function costOf({ billed, maxCostNanos }: Served, fullNanos: bigint, heldNanos: bigint): bigint {
+function costOf({ billed, maxCostNanos, offer }: Served, fullNanos: bigint, heldNanos: bigint): bigint {
   if (billed === 'nothing') return 0n
   let costNanos = fullNanos
-  if (billed === 'delivered' && heldNanos < costNanos) costNanos = heldNanos
+  // A seller's own server may report what it likes: what was held is the most that the request may use.
+  const bounded = billed === 'delivered' || offer.baseUrl !== offer.provider.baseUrl
+  if (bounded && heldNanos < costNanos) costNanos = heldNanos
   if (maxCostNanos !== undefined && maxCostNanos < costNanos) costNanos = maxCostNanos
   return costNanos
 }

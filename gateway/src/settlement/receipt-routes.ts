@@ -26,6 +26,7 @@ export function createReceiptRoutes(deps: ReceiptRoutesDeps): Router {
     const receipt = await deps.receipts.get(request.params.id, await askerOf(deps, request))
     // It never changes, but it is the buyer's alone.
     response.setHeader('cache-control', 'private, max-age=31536000, immutable')
+    response.vary('authorization')
     if (format === 'jws') response.type('application/jose').send(compactJws(receipt))
     else response.type('application/json').send(receiptJson(receipt))
   })

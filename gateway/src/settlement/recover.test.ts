@@ -172,3 +172,12 @@ test('without a spool there is nothing to do, and foreign files in its folder st
   await recover()
   expect(existsSync(join(directory, 'notes.txt'))).toBe(true)
 })
+
+test('when the disk lost what came after a request was admitted, and it was booked, there is nothing to do', async () => {
+  const id = await held()
+  spool.close()
+  await scene.ledger.settle(await settlementOf(id))
+  expect(await recover()).toEqual({ ...nothing, settled: 1 })
+  expect((await balances()).paid).toBe(COST)
+  expect(readdirSync(directory)).toEqual([])
+})

@@ -21,7 +21,7 @@ export interface Recovered {
 
 interface RecoverDeps {
   directory: string
-  ledger: Pick<Ledger, 'accountId' | 'settle' | 'writeOff' | 'void'>
+  ledger: Pick<Ledger, 'accountId' | 'settle' | 'writeOff' | 'release'>
   logger: Pick<Logger, 'warn' | 'error'>
 }
 
@@ -60,8 +60,10 @@ async function finish(
         return outcome === 'settled' ? 'settled' : outcome === 'written_off' ? 'writtenOff' : 'released'
       }
       case 'admitted':
-        await ledger.void(leftover.id, 'its gateway was killed')
-        return 'released'
+        // Settled, when what was written behind this line is lost with the disk's last moments.
+        return (await ledger.release(leftover.id, 'its gateway was killed')) === 'settled'
+          ? 'settled'
+          : 'released'
     }
   } catch (error) {
     // Parked by the ledger: somebody has to look at it, and it must not keep the gateway from starting.

@@ -33,10 +33,14 @@ export interface Spool {
   done(id: string): void
   /** Requests that are not done. */
   unfinished(): number
+  /** False while the disk takes nothing: then new requests are refused. */
+  healthy(): boolean
   /** How often the disk refused to take something. */
   failures(): number
   close(): void
 }
+
+const LOG_EVERY_MS = 10_000
 
 /** What a request of an earlier life still needs. */
 export type Leftover =
@@ -59,9 +63,16 @@ interface SpoolDeps {
 /** Opens a new segment behind those there are; the caller has replayed them, and drops them with `forgetReplayed`. */
 export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps): Spool {
   let failures = 0
+  let loggedMs = Number.NEGATIVE_INFINITY
+  let failing = false
   const onError = (error: unknown) => {
     failures += 1
-    logger.error({ err: error }, 'the spool cannot be written')
+    failing = true
+    // A line for each request would help to fill the disk.
+    const nowMs = performance.now()
+    if (nowMs - loggedMs < LOG_EVERY_MS) return
+    loggedMs = nowMs
+    logger.error({ err: error, failures }, 'the spool cannot be written')
   }
   const file = log({ directory, segment: (segmentsIn(directory).at(-1) ?? 0) + 1, onError })
   // The segment in which each unfinished request begins, oldest first.
@@ -79,6 +90,15 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
     }
   }
 
+  function tryDisk(): void {
+    try {
+      file.append(`{"t":"done","id":""}`)
+      failing = false
+    } catch (error) {
+      onError(error)
+    }
+  }
+
   return {
     admit(id, heldNanos) {
       const segment = file.segment
@@ -92,6 +112,7 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
           { cause, retryAfterMs: 5_000 },
         )
       }
+      failing = false
       begun.set(id, segment)
     },
     mark(id, { sellerOrganisationId, sellerNanos, memo }, { atOnce } = { atOnce: false }) {
@@ -120,6 +141,11 @@ export function openSpool({ directory, logger, log = openAppendLog }: SpoolDeps)
       dropOld()
     },
     unfinished: () => begun.size,
+    healthy() {
+      // Nobody may come to find out whether there is room again: so look.
+      if (failing) tryDisk()
+      return !failing
+    },
     failures: () => failures,
     close: () => file.close(),
   }

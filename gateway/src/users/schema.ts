@@ -68,6 +68,7 @@ export const updateUserBody = z
 export const listUsersQuery = pageQuery.extend({ q: queryText(100).optional() })
 
 const FIRST_YEAR = 2000
+const LAST_YEAR = 9000
 
 /** An instant with its offset, or a day, which begins at midnight UTC. */
 const instant = z
@@ -76,6 +77,7 @@ const instant = z
   })
   .transform((text) => new Date(text))
   .refine((date) => date.getUTCFullYear() >= FIRST_YEAR, `must not be before the year ${FIRST_YEAR}`)
+  .refine((date) => date.getUTCFullYear() <= LAST_YEAR, `must not be after the year ${LAST_YEAR}`)
 
 export const statementQuery = z
   .strictObject({

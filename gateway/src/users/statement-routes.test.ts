@@ -7,8 +7,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { usageRecord } from '../../test/support/ledger-history.ts'
 import { createPeopleApp, OPERATOR, type PeopleApp } from '../../test/support/people-app.ts'
+import { createErrorHandler } from '../http/express-edges.ts'
 import type { StatementEntry, Statements } from '../ledger/statements.ts'
 import { formatId, parseId, uuidv7 } from '../platform/ids.ts'
+import { createLogger } from '../platform/logger.ts'
 import { createStatementRoutes } from './statement-routes.ts'
 
 let testDatabase: TestDatabase
@@ -187,6 +189,7 @@ test.each([
   ['from', '?from=2026-11-02&to=2026-11-01'],
   ['from', '?from=2026-11-01&to=2026-11-01'],
   ['from', '?from=9999-01-01'],
+  ['to', '?to=9999-12-31T23:59:59-23:59'],
   ['format', '?format=pdf'],
   ['account', '?account=platform'],
   ['limit', '?limit=0'],
@@ -249,12 +252,17 @@ async function longStatement() {
     next()
   }
   app.use('/api', createStatementRoutes({ users: { statements: statements as Statements }, authenticate }))
+  app.use(createErrorHandler(createLogger({ level: 'silent' })))
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const call = get({ port, path: '/api/statements?format=csv' })
   const [reply] = (await once(call, 'response')) as [IncomingMessage]
-  return { taken, reply, call, responses, close: () => new Promise((closed) => server.close(closed)) }
+  const close = () => {
+    server.closeAllConnections()
+    return new Promise((closed) => server.close(closed))
+  }
+  return { taken, reply, call, port, responses, close }
 }
 
 test('a reader who takes his time keeps a page waiting, not the file in memory', async () => {
@@ -277,5 +285,26 @@ test('a reader who leaves ends the reading', async () => {
   call.destroy()
   await vi.waitFor(() => expect(taken.ended).toBe(true), 10_000)
   expect(taken.pages).toBeLessThan(200)
+  await close()
+})
+
+test('an organisation has two files written at a time; a third is told to wait, and then it may', async () => {
+  const { reply, call, port, close } = await longStatement()
+  const ask = async () => {
+    const next = get({ port, path: '/api/statements?format=csv' })
+    const [answer] = (await once(next, 'response')) as [IncomingMessage]
+    answer.on('error', () => undefined)
+    return { next, answer }
+  }
+  reply.on('error', () => undefined)
+  const second = await ask()
+  expect(second.answer.statusCode).toBe(200)
+  const third = await ask()
+  expect(third.answer.statusCode).toBe(429)
+  expect(third.answer.headers['retry-after']).toBe('5')
+  third.answer.resume()
+  call.destroy()
+  await vi.waitFor(async () => expect((await ask()).answer.statusCode).toBe(200), 10_000)
+  second.next.destroy()
   await close()
 })

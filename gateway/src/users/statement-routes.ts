@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type RequestHandler, type Response, Router } from 'express'
 import { validate } from '../http/validate.ts'
+import { GatewayError } from '../platform/errors.ts'
 import { organisationAsked } from './organisation-asked.ts'
 import { statementQuery } from './schema.ts'
 import { showStatement } from './show-statement.ts'
@@ -9,6 +10,10 @@ import { statementCsv, statementFilename } from './statement-csv.ts'
 import type { Users } from './users.ts'
 
 const PAGE_LINES = 50
+const FILES_PER_ORGANISATION = 2
+const FILES_AT_ONCE = 4
+// A reader who takes nothing for so long is gone, or keeps others from theirs.
+const STALLED_READER_MS = 30_000
 
 /**
  * What was booked for a buyer or a seller in a period, as pages of JSON or as one CSV file: for users, and for API keys
@@ -22,6 +27,7 @@ export function createStatementRoutes({
   authenticate: RequestHandler
 }): Router {
   const { statements } = users
+  const files = limitFiles()
   const router = Router()
 
   router.get('/statements', authenticate, async (request, response) => {
@@ -33,7 +39,7 @@ export function createStatementRoutes({
     const query = { organisationId, side: account, ...(from ? { from } : {}), ...(to ? { to } : {}) }
     response.setHeader('cache-control', 'no-store')
     if (format === 'csv') {
-      await sendFile(response, await statements.file(query))
+      await files.one(organisationId, async () => sendFile(response, await statements.file(query)))
       return
     }
     const last = before ?? cursor
@@ -43,6 +49,33 @@ export function createStatementRoutes({
   return router
 }
 
+/** A file reads for as long as its reader takes; a few at a time leave the database to everybody else. */
+function limitFiles() {
+  const running = new Map<string, number>()
+  return {
+    /** Throws `rate_limit_exceeded` before anything was sent. */
+    async one(organisationId: string, send: () => Promise<void>): Promise<void> {
+      const own = running.get(organisationId) ?? 0
+      const all = [...running.values()].reduce((sum, count) => sum + count, 0)
+      if (own >= FILES_PER_ORGANISATION || all >= FILES_AT_ONCE) {
+        throw new GatewayError(
+          'rate_limit_exceeded',
+          'Too many statements are being written as files. Wait for one to end, then ask again.',
+          { retryAfterMs: 5_000 },
+        )
+      }
+      running.set(organisationId, own + 1)
+      try {
+        await send()
+      } finally {
+        const left = (running.get(organisationId) ?? 1) - 1
+        if (left > 0) running.set(organisationId, left)
+        else running.delete(organisationId)
+      }
+    },
+  }
+}
+
 type File = Awaited<ReturnType<Users['statements']['file']>>
 
 /** At the reader's pace, with one page in hand. What fails on the way breaks the connection off: half a file is no file. */
@@ -50,6 +83,7 @@ async function sendFile(response: Response, file: File): Promise<void> {
   response.setHeader('content-type', 'text/csv; charset=utf-8')
   response.setHeader('content-disposition', `attachment; filename="${statementFilename(file)}"`)
   const text = Readable.from(statementCsv(file), { objectMode: true, highWaterMark: 1 })
+  response.setTimeout(STALLED_READER_MS, () => response.destroy())
   // The ledger has logged its own failure; the other one is a reader who left.
   await pipeline(text, response).catch(() => response.destroy())
 }

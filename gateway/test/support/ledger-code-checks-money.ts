@@ -264,13 +264,16 @@ async function bounds(load: Load): Promise<void> {
 async function charges(load: Load): Promise<void> {
   const { chargeOf } = await load<typeof ChargeModule>('settlement/charge.ts')
   const charged = (more: Partial<ChargeModule.Served>, heldNanos: bigint) => {
-    const served = { offer: { price: priceOf() }, usage: usage({ output: 100 }), billed: 'whole', ...more }
+    const offer = { price: priceOf(), baseUrl: 'https://vendor', provider: { baseUrl: 'https://vendor' } }
+    const served = { offer, usage: usage({ output: 100 }), billed: 'whole', ...more }
     const { costNanos, sellerNanos, feeNanos, billed } = chargeOf(served as ChargeModule.Served, heldNanos)
     assert.equal(sellerNanos + feeNanos, costNanos)
     return `${costNanos} ${sellerNanos} ${billed}`
   }
   assert.equal(charged({}, 100n), '100 95 whole')
   assert.equal(charged({}, 40n), '100 95 whole')
+  const own = { price: priceOf(), baseUrl: 'https://own', provider: { baseUrl: 'https://vendor' } }
+  assert.equal(charged({ offer: own as never }, 40n), '40 38 delivered')
   assert.equal(charged({ billed: 'delivered' }, 40n), '40 38 delivered')
   assert.equal(charged({ billed: 'delivered' }, 140n), '100 95 delivered')
   assert.equal(charged({ billed: 'nothing' }, 140n), '0 0 nothing')

@@ -61,8 +61,8 @@ export const moneyMutants: CodeMutant[] = [
     },
     {
       fault: 'a refused settlement is lost',
-      from: "throw await park(deps, 'settle',",
-      to: "throw await park({ ...deps, pool: { query: async () => ({ rows: [] }) } as never }, 'settle',",
+      from: 'throw await park(\n      deps,\n',
+      to: 'throw await park(\n      { ...deps, pool: { query: async () => ({ rows: [] }) } as never },\n',
       by: 'front',
     },
     {
@@ -76,8 +76,8 @@ export const moneyMutants: CodeMutant[] = [
     { fault: 'settlements go on after the end', from: 'await conclusions.close()', to: '', by: 'front' },
     {
       fault: 'holds in doubt stay held',
-      from: "conclusions.add({ kind: 'void', id, reason: 'in doubt' }).catch(() => undefined)",
-      to: 'void id',
+      from: 'for (const { id } of operations) giveBack(id, conclusions)',
+      to: 'void operations',
       by: 'upkeep',
     },
     { fault: 'months are made at each sweep', from: 'partitionsMs = nowMs', to: '', by: 'upkeep' },
@@ -259,14 +259,20 @@ export const moneyMutants: CodeMutant[] = [
   ...of('settlement/charge.ts', [
     {
       fault: 'a broken answer costs more than was held',
-      from: "if (billed === 'delivered' && heldNanos < costNanos) costNanos = heldNanos",
+      from: 'if (bounded && heldNanos < costNanos) costNanos = heldNanos',
       to: '',
       by: 'charges',
     },
     {
       fault: 'a whole answer is forgiven above its hold',
-      from: "billed === 'delivered' && heldNanos",
-      to: 'heldNanos',
+      from: "const bounded = billed === 'delivered' ||",
+      to: 'const bounded = true ||',
+      by: 'charges',
+    },
+    {
+      fault: "what a seller's own server reports is believed without a bound",
+      from: 'offer.baseUrl !== offer.provider.baseUrl',
+      to: 'false',
       by: 'charges',
     },
     {
