@@ -48,6 +48,7 @@ while (Date.now() < endMs) {
     `seed ${seed}: ${round.passed} passed, ${round.failed} failed, ${round.sequences} ledger sequences, ${round.seconds} s`,
   )
   for (const name of round.failures) console.log(`  ${name}`)
+  for (const line of round.figures ?? []) console.log(line)
   if (round.failed > 0) bad += 1
   if (values.seed !== undefined) break
 }
@@ -103,5 +104,7 @@ function runRound(seed) {
   const passed = tests.filter(({ status }) => status === 'passed').length
   // Tests that play histories of the ledger note how many they were.
   const played = tests.reduce((total, { meta }) => total + (meta?.sequences ?? 0), 0)
-  return { ...base, seconds, sequences: played, passed, failed: failures.length, failures }
+  // Tests that kill gateways note what they saw.
+  const figures = tests.flatMap(({ meta }) => meta?.figures ?? [])
+  return { ...base, seconds, sequences: played, passed, failed: failures.length, failures, figures }
 }
