@@ -81,7 +81,7 @@ test('a running stream comes to its end and is booked, while new requests are se
   const ready = await call(`${gateway.origin}/readyz`)
   expect([ready.status, ready.json]).toEqual([
     503,
-    { status: 'not_ready', checks: { database: 'ok', draining: true } },
+    { status: 'not_ready', checks: { database: 'ok', spool: 'ok', draining: true } },
   ])
   expect((await call(`${gateway.origin}/health/readiness`)).status).toBe(503)
   // Alive all the same: a supervisor that thinks otherwise kills it in the middle of the drain.

@@ -91,7 +91,7 @@ describe('a first start', () => {
     expect(await get('/healthz')).toEqual([200, expect.objectContaining({ status: 'ok', mode: 'play' })])
     expect(await get('/readyz')).toEqual([
       200,
-      { status: 'ready', checks: { database: 'ok', draining: false } },
+      { status: 'ready', checks: { database: 'ok', spool: 'ok', draining: false } },
     ])
     expect(await get('/health/liveliness')).toEqual([200, "I'm alive!"])
     expect(await get('/health/liveness')).toEqual([200, "I'm alive!"])

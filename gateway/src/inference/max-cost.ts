@@ -34,8 +34,8 @@ const SMALL_DECIMALS = 12
 
 /** The number's own digits, without an exponent and without what is below a nano-dollar. */
 function plainDecimal(value: number): string {
-  if (!Number.isFinite(value)) return ''
   const text = String(value)
+  if (!/^[\d.]+(e-\d+)?$/.test(text)) return ''
   const [whole = '', fraction = ''] = (text.includes('e-') ? value.toFixed(SMALL_DECIMALS) : text).split('.')
   return fraction === '' ? whole : `${whole}.${fraction.slice(0, NANO_DECIMALS)}`
 }
