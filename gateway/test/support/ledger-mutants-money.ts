@@ -22,20 +22,6 @@ const lossy: CodeMutant[] = [
       by: 'schedules',
     },
   ]),
-  ...of('ledger/ledger.ts', [
-    {
-      fault: 'a settled request is told as voided',
-      from: "if (state === 'settled')",
-      to: 'if (false)',
-      by: 'schedules',
-    },
-    {
-      fault: 'a voided request is told as settled',
-      from: "typeof concluded !== 'object'",
-      to: 'false',
-      by: 'schedules',
-    },
-  ]),
 ]
 
 export const moneyMutants: CodeMutant[] = [
