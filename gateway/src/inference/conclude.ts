@@ -2,7 +2,7 @@
  * The end of an admitted request's money, whatever way the request ended: one path for streams and whole answers. The
  * rule is settlement/who-pays.ts; this carries it out.
  */
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { UsageProof } from '../ledger/usage-record.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { inputTokens, outputTokens, type Usage } from '../providers/usage.ts'
@@ -126,5 +126,5 @@ async function sha256(bytes: Buffer): Promise<string> {
 
 /** The hash of a whole answer. */
 export function hashOf(body: Buffer): string {
-  return createHash('sha256').update(body).digest('hex')
+  return hash('sha256', body)
 }

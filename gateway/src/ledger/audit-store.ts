@@ -2,7 +2,9 @@
  * The auditor's SQL. It reads tables and PostgreSQL's own catalogue; the only function of ours that it calls is
  * check_invariants, after its text was compared with the migrations.
  */
+
 import type { SealClient } from './seal-store.ts'
+import type { UsageFacts } from './usage-facts.ts'
 
 export interface StoredFunction {
   name: string
@@ -221,42 +223,9 @@ export async function readPresent(
   return rows.length > 0
 }
 
-/** What a receipt is made of; amounts as text, times in UTC with milliseconds. */
-export interface ReceiptFacts {
-  id: string
-  organisation_id: string
-  key_id: string
-  key_fingerprint: string | null
-  listing_id: string
-  model: string
-  provider: string
-  uncached_input: number
-  cache_read: number
-  cache_write_5m: number
-  cache_write_1h: number
-  audio_input: number
-  output: number
-  audio_output: number
-  reasoning: number
-  usage_source: 'reported' | 'counted'
-  billed: 'whole' | 'delivered' | 'nothing'
-  /** JSON as the ledger keeps it. */
-  price: string
-  stream: boolean
-  finish_reason: string
-  started_at: string
-  settled_at: string
-  duration_ms: number
-  ttft_ms: number
-  held_nanos: string
-  cost_nanos: string
-  request_hash: string | null
-  response_hash: string | null
-}
-
 /** One served request as usage record, journal and receipt tell it. */
 export interface ServedRequest {
-  facts: ReceiptFacts
+  facts: UsageFacts
   seller: string
   sellerNanos: string
   feeNanos: string

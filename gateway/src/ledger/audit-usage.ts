@@ -1,13 +1,14 @@
 /** Usage records, journals and receipts: three tellings of the same requests, held against each other. */
 import { verifySignature } from '../platform/signing.ts'
 import { type Check, createFindings, type FindingList } from './audit-report.ts'
-import { type ReceiptFacts, readServed, readStrayReceipts, type ServedRequest } from './audit-store.ts'
+import { readServed, readStrayReceipts, type ServedRequest } from './audit-store.ts'
 import type { SealClient } from './seal-store.ts'
+import type { UsageFacts } from './usage-facts.ts'
 
 /** How a receipt is made of what was booked. */
 export interface ReceiptForm {
   /** Writes the text of a receipt; what it returns throws for what a receipt cannot say. */
-  writer(issuer: { issuer: string; mode: 'play' | 'live' }): (facts: ReceiptFacts) => string
+  writer(issuer: { issuer: string; mode: 'play' | 'live' }): (facts: UsageFacts) => string
   signingInput(kid: string, payload: string): string
 }
 
@@ -73,11 +74,11 @@ export async function checkUsage({ client, receipts, onProgress }: UsageOptions)
   }
 }
 
-type Writers = (issuer: string, mode: 'play' | 'live') => (facts: ReceiptFacts) => string
+type Writers = (issuer: string, mode: 'play' | 'live') => (facts: UsageFacts) => string
 
 /** Makes a writer when the issuer changes; they do so once in years. */
 function lastWriter(form: ReceiptForm): Writers {
-  let last: { issuer: string; mode: string; write: (facts: ReceiptFacts) => string } | undefined
+  let last: { issuer: string; mode: string; write: (facts: UsageFacts) => string } | undefined
   return (issuer, mode) => {
     if (last?.issuer !== issuer || last.mode !== mode)
       last = { issuer, mode, write: form.writer({ issuer, mode }) }
@@ -159,7 +160,7 @@ function checkReceipt(
 }
 
 /** The receipt as it would be made today, for the issuer that it names; undefined when it cannot be made. */
-function expectedPayload(facts: ReceiptFacts, payload: string, writers: Writers): string | undefined {
+function expectedPayload(facts: UsageFacts, payload: string, writers: Writers): string | undefined {
   const { issuer, mode } = parsed(payload)
   try {
     return writers(String(issuer), mode === 'play' ? 'play' : 'live')(facts)

@@ -1,5 +1,6 @@
 /** Resolves after `ms`, or as soon as the signal is given. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     const over = () => {
       clearTimeout(timer)

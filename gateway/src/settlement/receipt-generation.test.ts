@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { UsageFacts } from './receipt.ts'
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import { creditsJson, generationJson, keyJson } from './receipt-generation.ts'
 
 const facts: UsageFacts = {

@@ -1,8 +1,9 @@
 /** What was booked, in OpenRouter's field names. Costs are plain numbers in USD, written without exponent. */
+
 import type { Budget } from '../ledger/operations.ts'
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import { formatId } from '../platform/ids.ts'
 import { formatUsd } from '../platform/money.ts'
-import type { UsageFacts } from './receipt.ts'
 import type { KeySpending } from './receipt-store.ts'
 
 /** `GET /generation`: what we do not keep, or cannot know, is null. */

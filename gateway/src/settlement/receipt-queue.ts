@@ -1,6 +1,6 @@
 /** Requests that were just booked, on their way to a signature: gathered for a moment, then signed in batches. */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../platform/logger.ts'
+import { pause } from '../platform/pause.ts'
 import { isTransient } from '../platform/transient-errors.ts'
 
 export interface ReceiptQueue {
@@ -33,12 +33,8 @@ export function createReceiptQueue({
   let pumping: Promise<void> | undefined
   const closing = new AbortController()
 
-  async function pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { ref: false, signal: closing.signal }).catch(() => undefined)
-  }
-
   async function pump(): Promise<void> {
-    await pause(GATHER_MS)
+    await pause(GATHER_MS, closing.signal)
     let retryMs = RETRY_MIN_MS
     while (waiting.length > 0) {
       const batch = waiting.slice(0, BATCH_MAX)
@@ -56,7 +52,7 @@ export function createReceiptQueue({
         }
         logger.warn({ err: error, receipts: batch.length, retryMs }, 'receipts wait for the database')
         waiting = batch.concat(waiting)
-        await pause(retryMs)
+        await pause(retryMs, closing.signal)
         retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
       }
     }

@@ -1,6 +1,7 @@
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Signer } from '../platform/signing.ts'
-import { type SignedReceipt, signingInput, type UsageFacts } from './receipt.ts'
+import { type SignedReceipt, signingInput } from './receipt.ts'
 import { type ReceiptPool, readFacts, storeReceipts } from './receipt-store.ts'
 
 export interface SigningDeps {

@@ -1,6 +1,7 @@
 /** The SQL of receipts: what was booked and is still unsigned, what was signed, and by which keys. */
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import type { Pool } from '../platform/database.ts'
-import type { SignedReceipt, UsageFacts } from './receipt.ts'
+import type { SignedReceipt } from './receipt.ts'
 
 export type ReceiptPool = Pick<Pool, 'query'>
 

@@ -2,18 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import { priceUsage } from '../metering/price-usage.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
 import { uuidv7 } from '../platform/ids.ts'
 import { createSigner, verifySignature } from '../platform/signing.ts'
-import {
-  compactJws,
-  createReceiptWriter,
-  receiptJson,
-  type SignedReceipt,
-  signingInput,
-  type UsageFacts,
-} from './receipt.ts'
+import { compactJws, createReceiptWriter, receiptJson, type SignedReceipt, signingInput } from './receipt.ts'
 
 interface Verdict {
   receipt: Record<string, unknown>

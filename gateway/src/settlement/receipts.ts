@@ -2,14 +2,16 @@
  * Receipts: signed off the request path as soon as a request is booked, found again after a crash, and signed at
  * once when somebody asks sooner.
  */
+
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Caller } from '../keys/verify.ts'
+import type { UsageFacts } from '../ledger/usage-facts.ts'
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { parseId } from '../platform/ids.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type PublicJwk, publicJwkOf } from '../platform/signing.ts'
-import { createReceiptWriter, type Issuer, type SignedReceipt, type UsageFacts } from './receipt.ts'
+import { createReceiptWriter, type Issuer, type SignedReceipt } from './receipt.ts'
 import { createReceiptQueue, type ReceiptQueue } from './receipt-queue.ts'
 import { searchUnsigned } from './receipt-search.ts'
 import { type SigningDeps, signBooked, signFacts } from './receipt-signing.ts'
