@@ -42,8 +42,8 @@ export async function conclude(
   const { settlement } = deps
   const verdict = whoPays(ending.end)
   const usage = ending.offer ? usageOf(chat, ending, verdict) : undefined
-  giveBack(chat, ending, usage)
   if (!ending.offer || !usage || (!verdict.recorded && verdict.seller === 'nothing')) {
+    giveBack(chat, trace, ending, { usage, costNanos: 0n })
     // Nobody waits for it: an error must be heard also while the database is away.
     settlement.void(chat.hold, ending.end.by).catch((error) => {
       // The hold is not renewed any more and expires by itself.
@@ -52,11 +52,12 @@ export async function conclude(
     return
   }
   const served = servedOf(chat, trace, { ...ending, offer: ending.offer }, { verdict, usage })
+  const charge = settlement.charge(chat.hold, served)
+  giveBack(chat, trace, ending, { usage, costNanos: charge.costNanos })
   if (!verdict.recorded) {
     settlement.writeOff(chat.hold, served)
     return
   }
-  const charge = settlement.charge(chat.hold, served)
   const responseHash = ending.answer(served.usage, charge.costNanos)
   const proof = responseHash === undefined ? undefined : await proofOf(chat, responseHash)
   await settlement.settle(chat.hold, served, proof ? { charge, proof } : { charge })
@@ -88,9 +89,21 @@ function usageOf(chat: AdmittedChat, ending: Ending, verdict: Verdict): BilledUs
   return { usage: countedUsage(chat, countOutput()), usageSource: 'counted' }
 }
 
-function giveBack(chat: AdmittedChat, { lease }: Ending, billed: BilledUsage | undefined): void {
-  const tokens = billed ? inputTokens(billed.usage) + outputTokens(billed.usage) : 0
-  lease?.lease.end(lease.outcome, { tokens })
+/** What the attempt took of the listing and of the key's minute becomes what it used. */
+function giveBack(
+  chat: AdmittedChat,
+  trace: RequestTrace,
+  { lease }: Ending,
+  { usage: billed, costNanos }: { usage: BilledUsage | undefined; costNanos: bigint },
+): void {
+  const completion = billed ? outputTokens(billed.usage) : 0
+  const tokens = billed ? inputTokens(billed.usage) + completion : 0
+  lease?.lease.end(lease.outcome, {
+    tokens,
+    costNanos,
+    outputTokens: completion,
+    ...trace.attemptTimes(),
+  })
   chat.admission.correct(tokens)
 }
 

@@ -75,6 +75,12 @@ export class RequestTrace {
     }
   }
 
+  /** Of the attempt that answered: to its first content, and until now. */
+  attemptTimes(): { ttftMs: number; durationMs: number } {
+    const nowMs = this.#clock.monotonicMs()
+    return { ttftMs: (this.#firstByteMs ?? nowMs) - this.#attemptMs, durationMs: nowMs - this.#attemptMs }
+  }
+
   /** Our share of the time until the answer began: everything but waiting for upstreams. */
   overheadMs(): number {
     const untilMs = this.#firstByteMs ?? this.#clock.monotonicMs()

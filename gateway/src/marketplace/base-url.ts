@@ -35,6 +35,13 @@ export function checkBaseUrl(
   return withoutSlash(url.origin + url.pathname)
 }
 
+/** True when `baseUrl` leads to the provider itself, so that what is answered there is the provider's word. */
+export function isHostOf(provider: ProviderConfig, baseUrl: string): boolean {
+  const url = new URL(baseUrl)
+  if (url.origin === new URL(provider.baseUrl).origin) return true
+  return url.protocol === 'https:' && provider.allowedHosts.some((allowed) => matches(url.host, allowed))
+}
+
 function checkOrigin(url: URL, { provider, anyHost }: { provider: ProviderConfig; anyHost: boolean }): void {
   if (url.hostname.length > MAX_HOST_CHARACTERS) refuse('has a host name that is too long')
   if (url.hostname.endsWith('.')) refuse('has a host that ends with a dot')

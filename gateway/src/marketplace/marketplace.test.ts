@@ -190,6 +190,7 @@ test('an operator lists a key, and its offer is on the market when the answer co
     requestsPerMinute: 60,
     concurrency: 4,
     model: 'openai/gpt-4o-mini',
+    backing: 'key',
     playOnly: false,
   })
   expect(offer?.price).toMatchObject({ multiplierPpm: 900_000n, feeBps: 500n })

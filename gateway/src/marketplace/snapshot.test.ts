@@ -50,6 +50,7 @@ test('a listing of two models is two offers, with its limits and what its creden
     upstreamModel: 'm',
     tokensPerMinute: 100,
     credentialAad: 'v1|listing:l|seller:seller|origin:https://api.openai.test',
+    backing: 'key',
     playOnly: false,
     revision: 5,
     price: { feeBps: 500n },

@@ -1,6 +1,7 @@
 /** From the rows of listings to the offers that the router reads. Pure: a row that makes no sense is left out and named. */
 import type { Catalog, Model } from '../catalog/catalog.ts'
 import type { ProviderConfig } from '../providers/provider.ts'
+import { isHostOf } from './base-url.ts'
 import { credentialAad } from './credential-aad.ts'
 import type { Offer } from './offer.ts'
 import { priceOf, priceRule } from './price-rule.ts'
@@ -59,6 +60,7 @@ function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[
     ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
     ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
     ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
+    backing: isHostOf(provider, baseUrl) ? ('key' as const) : ('endpoint' as const),
     playOnly: row.ground === 'demo',
     revision: row.updatedAt.getTime(),
   }

@@ -88,6 +88,30 @@ export class HistogramSeries {
 }
 
 /** Which place in the arrays a combination of label values has; the last place is for all beyond the bound. */
+/** A metric whose samples are kept elsewhere and read at each scrape; the first `MAX_SERIES` of them are shown. */
+export class SampledSeries {
+  constructor(
+    registry: Registry,
+    {
+      type = 'gauge',
+      read,
+      ...options
+    }: SeriesOptions & {
+      type?: 'gauge' | 'counter'
+      read: () => Iterable<{ labels: readonly string[]; value: number }>
+    },
+  ) {
+    register(registry, options, type, () => {
+      const samples: Sample[] = []
+      for (const { labels, value } of read()) {
+        if (samples.length === MAX_SERIES) break
+        samples.push({ labels: named(options.labels, labels), value })
+      }
+      return samples
+    })
+  }
+}
+
 class LabelIndex {
   readonly #names: readonly string[]
   readonly #places = new Map<string, number>()
@@ -119,14 +143,18 @@ class LabelIndex {
   }
 
   #named(values: readonly string[]): Record<string, string> {
-    return Object.fromEntries(this.#names.map((name, index) => [name, values[index] ?? '']))
+    return named(this.#names, values)
   }
+}
+
+function named(names: readonly string[], values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
 }
 
 function register(
   registry: Registry,
   { name, help, labels }: SeriesOptions,
-  type: 'counter' | 'histogram',
+  type: 'counter' | 'gauge' | 'histogram',
   samples: () => Sample[],
 ): void {
   // The part of a metric that a registry uses when it renders; prom-client's own classes hash labels at every write.

@@ -3,7 +3,7 @@
  * scrapes. Every label has a bounded set of values, whatever callers send.
  */
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { CounterSeries, HistogramSeries } from './metric-series.ts'
+import { CounterSeries, HistogramSeries, SampledSeries } from './metric-series.ts'
 import { formatUsd } from './money.ts'
 
 /** Token counts by class; `reasoning` is part of `output`, so it is not counted again. */
@@ -39,6 +39,12 @@ export interface Metrics {
   counter(name: `gateway_${string}_total`, help: string, read: () => number): void
   /** Registers a value that is read at each scrape, in base units. */
   gauge(name: `gateway_${string}`, help: string, read: () => number): void
+  /** A gauge with labels, read at each scrape: at most 500 samples, so that no label makes a page without end. */
+  samples(
+    name: `gateway_${string}`,
+    shape: { help: string; labels: readonly string[]; type?: 'gauge' | 'counter' },
+    read: () => Iterable<{ labels: readonly string[]; value: number }>,
+  ): void
   /** The text of /metrics. */
   render(): Promise<string>
   readonly contentType: string
@@ -84,6 +90,9 @@ export function createMetrics(): Metrics {
           this.set(read())
         },
       })
+    },
+    samples(name, shape, read) {
+      new SampledSeries(registry, { name, ...shape, read })
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,

@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
 import type { Breakers } from './breakers.ts'
-import type { Capacity, Lease } from './capacity.ts'
+import type { Capacity, Lease, LeaseUse } from './capacity.ts'
 import { consequences, type FailedAttempt } from './failover.ts'
 import type { Ticket } from './health.ts'
 import type { Plan } from './plan.ts'
@@ -48,6 +48,8 @@ export interface LeasesDeps {
   rests: Rests
   clock: Clock
   logger: Logger
+  /** Told of each attempt once, when it is over. */
+  onAttempt?: (attempt: EndedAttempt) => void
 }
 
 interface Held {
@@ -56,14 +58,21 @@ interface Held {
   capacityLease: Lease
 }
 
-interface End {
+interface End extends LeaseUse {
   outcome: OutcomeClass
-  tokens?: number
-  retryAfterMs?: number
   innocent?: boolean
 }
 
-export function createLeases({ marketplace, breakers, capacity, rests, clock, logger }: LeasesDeps): Leases {
+/** An attempt that is over. */
+export interface EndedAttempt extends LeaseUse {
+  offer: Offer
+  outcome: OutcomeClass
+  /** The failure is not the listing's: the request itself breaks upstreams. */
+  innocent: boolean
+}
+
+export function createLeases(deps: LeasesDeps): Leases {
+  const { marketplace, breakers, capacity, rests, clock, logger, onAttempt } = deps
   const lastServedMs = new Map<string, number>()
 
   function takeNext(queue: Offer[], plan: Plan, last?: FailedAttempt): Taken | undefined {
@@ -112,17 +121,15 @@ export function createLeases({ marketplace, breakers, capacity, rests, clock, lo
     }
   }
 
-  function conclude(
-    { offer, ticket, capacityLease }: Held,
-    { outcome, tokens, retryAfterMs, innocent }: End,
-  ): void {
-    capacityLease.end(outcome, tokens === undefined ? {} : { tokens })
+  function conclude({ offer, ticket, capacityLease }: Held, { outcome, innocent, ...used }: End): void {
+    capacityLease.end(outcome, used)
     const alone = marketplace.offersFor(offer.model).length === 1
     breakers.end(offer.id, ticket, { outcome: innocent ? 'own_fault' : outcome, alone })
     if (outcome === 'ok') served(offer)
     const { rest } = consequences[outcome]
-    if (rest) rests.rest(offer, rest, retryAfterMs)
+    if (rest) rests.rest(offer, rest, used.retryAfterMs)
     if (rest === 'disabled') disable(offer)
+    onAttempt?.({ ...used, offer, outcome, innocent: innocent === true })
   }
 
   function served(offer: Offer): void {

@@ -48,6 +48,7 @@ export function makeOffer(listingId: string, draft: OfferDraft = {}): Offer {
     model: 'test/model',
     upstreamModel: 'model',
     price: priceOf(rule ?? fixed, undefined, 500n),
+    backing: 'key',
     playOnly: false,
     revision: 0,
     ...rest,
