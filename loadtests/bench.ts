@@ -11,6 +11,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
   closedLoop,
@@ -299,7 +300,7 @@ async function startBourse(started: Running[], upstreams: Upstreams, scratch: st
   const origin = new URL(summary.baseUrl).origin
   const api = await signIn(origin, summary)
   for (const kind of ['instant', 'slow', 'stream'] as const) {
-    await api('POST', '/api/marketplace/listings', {
+    const listing = await api('POST', '/api/marketplace/listings', {
       name: `bench ${kind}`,
       provider: 'openai',
       baseUrl: `${upstreams[kind]}/v1`,
@@ -307,6 +308,7 @@ async function startBourse(started: Running[], upstreams: Upstreams, scratch: st
       models: [{ model: models[kind], price: { kind: 'multiplier', ppm: 50_000 } }],
       ground: 'own_endpoint',
     })
+    await untilActive(api, String(listing.id))
   }
   const key = await benchKey(api)
   const target: Target = { origin, path: '/v1/chat/completions', headers: { authorization: `Bearer ${key}` } }
@@ -341,6 +343,17 @@ async function signIn(
   }
   token = String((await api('POST', '/api/login', { email, password })).token)
   return api
+}
+
+/** A listing goes on the market when its key was seen to work: two calls to the upstream. */
+async function untilActive(api: Api, id: string): Promise<void> {
+  for (let looks = 0; looks < 300; looks += 1) {
+    const { state, verification } = await api('GET', `/api/marketplace/listings/${id}`)
+    if (state === 'active') return
+    if (state !== 'verifying') throw new Error(`the listing is ${state}: ${JSON.stringify(verification)}`)
+    await delay(100)
+  }
+  throw new Error('the listing is still being verified after half a minute')
 }
 
 /** A key of a buyer with plenty of play money that may only use the bench's own listings. */

@@ -157,9 +157,11 @@ const jsonBody = Buffer.from(
     system_fingerprint: 'fp_load',
   }),
 )
+// Those that load tests list: a gateway asks before it sells them.
+const served = ['gpt-4o-mini', 'gpt-4o', 'gpt-4.1-mini', 'gpt-4.1-nano', 'gpt-4.1', identity.model]
 const modelsBody = JSON.stringify({
   object: 'list',
-  data: [{ id: identity.model, object: 'model', created: identity.created, owned_by: 'load' }],
+  data: served.map((id) => ({ id, object: 'model', created: identity.created, owned_by: 'load' })),
 })
 const jsonHeaders = { 'content-type': 'application/json', 'content-length': String(jsonBody.length) }
 const streamHeaders = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' }

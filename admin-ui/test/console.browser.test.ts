@@ -200,6 +200,7 @@ story('an operator creates a listing, pauses it and deletes it', async () => {
   await dialog.getByRole('button', { name: 'Create listing' }).click()
   await dialog.waitFor({ state: 'detached' })
   const row = page.getByRole('row', { name: /cobalt/ })
+  await row.getByText('verifying').waitFor()
   await row.getByText('active').waitFor()
   expect(gateway.received.findLast(({ call }) => call === 'POST /api/marketplace/listings')?.body).toEqual({
     provider: 'openai',

@@ -12,15 +12,22 @@ import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from '
 import { createHealthRoutes } from './http/health.ts'
 import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
 import { shuttingDown } from './inference/cut-off.ts'
+import { createEstimateRoutes } from './inference/estimate-routes.ts'
 import { createModelRoutes } from './inference/model-routes.ts'
+import { createRouteRoutes } from './inference/route-routes.ts'
 import { createKeyRoutes } from './keys/routes.ts'
 import { createLedgerHealthRoutes } from './ledger/health-routes.ts'
+import { createCredentialRoutes } from './marketplace/credential-routes.ts'
+import { createDashboardRoutes } from './marketplace/dashboard-routes.ts'
+import { createGroundRoutes } from './marketplace/grounds-routes.ts'
 import { createMarketRoutes } from './marketplace/market-routes.ts'
+import { createPriceRoutes } from './marketplace/prices-routes.ts'
 import { createListingRoutes } from './marketplace/routes.ts'
 import { ping } from './platform/database.ts'
 import { GatewayError } from './platform/errors.ts'
 import { createJwksRoutes, createReceiptRoutes } from './settlement/receipt-routes.ts'
 import { createWireRoutes, wirePaths } from './settlement/receipt-wire-routes.ts'
+import { createTrustRoutes } from './trust/routes.ts'
 import { createAuthenticate } from './users/authenticate.ts'
 import { createUserRoutes } from './users/routes.ts'
 
@@ -57,6 +64,7 @@ export function createApp(context: Context): App {
     chat,
     startDraining() {
       draining = true
+      context.priceFeed.close()
     },
   }
 }
@@ -146,16 +154,45 @@ function preflight(methods: string) {
 }
 
 function mountManagement(app: Express, context: Context): void {
-  const { users, keys, marketplace, audit, verifier, catalog, receipts } = context
+  const { users, keys, marketplace, priceFeed, audit, verifier, catalog, receipts, clock, trust } = context
   const verifyKey = (token: string) => verifier.verify(token)
   const authenticate = createAuthenticate({ sessions: users.sessions, verifyKey })
+  app.use('/api', createEstimateRoutes({ ...context.inference, sessions: users.sessions, verifyKey }))
   app.use('/api', express.json({ limit: API_BODY_LIMIT, inflate: false }))
   app.use('/api', createUserRoutes({ users, authenticate }))
   app.use('/api', createKeyRoutes({ keys, authenticate }))
-  app.use('/api', createListingRoutes({ listings: marketplace.listings, catalog, authenticate }))
-  app.use('/api', createMarketRoutes({ marketplace, catalog, authenticate }))
+  app.use(
+    '/api',
+    createListingRoutes({ ...marketplace, reputations: trust.reputations, catalog, authenticate }),
+  )
+  app.use('/api', createGroundRoutes({ ...marketplace, authenticate }))
+  app.use('/api', createDashboardRoutes({ ...context, ...marketplace, authenticate }))
+  app.use(
+    '/api',
+    createMarketRoutes({
+      marketplace,
+      feed: priceFeed,
+      reputations: trust.reputations,
+      catalog,
+      authenticate,
+    }),
+  )
+  app.use('/api', createTrustRoutes({ cases: trust.cases, authenticate }))
+  app.use(
+    '/api',
+    createPriceRoutes({
+      feed: priceFeed,
+      book: marketplace.prices,
+      listings: marketplace.listings,
+      catalog,
+      clock,
+      authenticate,
+    }),
+  )
+  app.use('/api', createCredentialRoutes({ ...context, authenticate }))
   app.use('/api', createAuditRoutes({ audit, authenticate }))
   app.use('/api', createReceiptRoutes({ receipts, sessions: users.sessions, verifyKey }))
+  app.use('/api', createRouteRoutes({ ...context, sessions: users.sessions, verifyKey }))
 }
 
 /** The console's files, with a policy that lets them load nothing from anywhere else. */

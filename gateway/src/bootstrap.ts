@@ -10,6 +10,8 @@ import { generatePassword } from './users/generate-password.ts'
 
 const DEFAULT_OPERATOR = 'operator@bourse.internal'
 const FILE = 'summary.json'
+// The demo upstream is in this process and answers in milliseconds; longer than this and something is wrong with it.
+const DEMO_VERIFIED_MS = 10_000
 
 /** What DATA_DIR/summary.json says; readable by its owner only. */
 const summaryFile = z.strictObject({
@@ -68,6 +70,7 @@ async function firstOperator(
 
 async function playDemo(context: Context, lastKey: string | undefined): Promise<string | undefined> {
   const { users, keys, marketplace, catalog } = context
+  const listed: string[] = []
   const knownKey = lastKey !== undefined && (await isValid(context, lastKey)) ? lastKey : undefined
   const seeded = await seedDemo({
     catalog,
@@ -87,8 +90,10 @@ async function playDemo(context: Context, lastKey: string | undefined): Promise<
       const { token } = await keys.mint({ organisationId, createdByUserId: userId, name }, 'system')
       return { plainKey: token }
     },
-    createListing: (listing) => ensureListing(marketplace, listing),
+    createListing: async (listing) => void listed.push(await ensureListing(marketplace, listing)),
   })
+  // The key that is printed next has something to buy.
+  await marketplace.verified(listed, DEMO_VERIFIED_MS)
   return seeded.apiKey ?? knownKey
 }
 
@@ -103,13 +108,17 @@ async function isValid({ verifier }: Context, key: string): Promise<boolean> {
   }
 }
 
-/** Lists what the demo seller sells, unless it is listed already under that name. */
-async function ensureListing({ listings }: Context['marketplace'], draft: DemoListing): Promise<void> {
+/** Lists what the demo seller sells, unless it is listed already under that name; answers the listing's UUID. */
+async function ensureListing(
+  { listings, search }: Context['marketplace'],
+  draft: DemoListing,
+): Promise<string> {
   const { organisationId, name, provider, ground, baseUrl, credential, multiplierPpm, models } = draft
-  const known = await listings.list({ organisationId, limit: 100 }, 'system')
-  if (known.some((listing) => listing.name === name)) return
+  const { found } = await search.find({ organisationId, limit: 100 }, 'system')
+  const known = found.find(({ listing }) => listing.name === name)
+  if (known) return known.listing.id
   const { requestsPerMinute, tokensPerMinute, concurrency } = draft
-  await listings.create(
+  const { id } = await listings.create(
     {
       organisationId: formatId('org-', organisationId),
       name,
@@ -125,6 +134,7 @@ async function ensureListing({ listings }: Context['marketplace'], draft: DemoLi
     },
     'system',
   )
+  return id
 }
 
 function readSummary(file: string): Summary | undefined {

@@ -6,14 +6,19 @@ import { createAudit } from './audit/audit.ts'
 import { type Catalog, loadCatalog } from './catalog/catalog.ts'
 import { DEMO_BASE_URL } from './demo/demo-models.ts'
 import { startDemoUpstream } from './demo/upstream.ts'
-import { createEgress } from './egress/egress.ts'
+import { createEgress, type Outside } from './egress/egress.ts'
 import { createChatParser } from './inference/chat-parser.ts'
 import type { InferenceDeps } from './inference/deps.ts'
+import { createOddities } from './inference/oddities.ts'
 import { createKeys } from './keys/keys.ts'
 import { createKeyVerifier } from './keys/verify.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { createLimits } from './limits/admit.ts'
 import { createMarketplace } from './marketplace/marketplace.ts'
+import { nextChangeMs, priceNow } from './marketplace/offer-price.ts'
+import { createPriceFeed } from './marketplace/price-feed.ts'
+import { registerPriceMetrics } from './marketplace/price-metrics.ts'
+import { createCredentialRotation } from './marketplace/rotate-credentials.ts'
 import { warmTokenizer } from './metering/tokenizers.ts'
 import { openBooks } from './open-books.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -22,6 +27,7 @@ import { openDatabase } from './platform/database.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { fixMode } from './platform/fix-mode.ts'
 import type { Secrets } from './platform/given-secrets.ts'
+import { createLocalKms } from './platform/kms.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
 import { migrate } from './platform/migrate.ts'
@@ -29,10 +35,14 @@ import { takeNodeIdentity } from './platform/node-identity.ts'
 import { lockNode } from './platform/node-lock.ts'
 import { createSealer } from './platform/secrets.ts'
 import type { Providers } from './providers/registry.ts'
-import { createBreakers } from './routing/breakers.ts'
 import { createCapacity } from './routing/capacity.ts'
-import { createRouter } from './routing/router.ts'
+import { createListingSights } from './routing/listing-sights.ts'
+import { openHealth } from './routing/open-health.ts'
+import { createRouteRecords } from './routing/route-records.ts'
+import { createRouter, type Router } from './routing/router.ts'
+import { createWaitingRoom } from './routing/waiting-room.ts'
 import type { Settlement } from './settlement/settlement.ts'
+import { createTrust } from './trust/trust.ts'
 import { createUsers } from './users/users.ts'
 import type { WalletLedger } from './users/wallets.ts'
 
@@ -48,6 +58,8 @@ export interface ContextOptions {
   clock?: Clock
   /** Connects with the right to change the schema, when `config.databaseUrl` has not. */
   migrateUrl?: string
+  /** How upstreams are found and reached, instead of over the network. */
+  outside?: Outside
 }
 
 export type Context = Awaited<ReturnType<typeof createContext>>
@@ -91,7 +103,7 @@ async function build(options: ContextOptions, closers: Closers) {
 
 /** What everything stands on: who we are, the database, what we measure, and the one door out. */
 async function openGround(
-  { config, secrets, providers, logger, clock = systemClock, migrateUrl }: ContextOptions,
+  { config, secrets, providers, logger, clock = systemClock, migrateUrl, outside }: ContextOptions,
   closers: Closers,
 ) {
   const node = takeNodeIdentity(config.dataDir)
@@ -100,7 +112,8 @@ async function openGround(
   const lock = await lockNode({ databaseUrl, nodeId: node.nodeId, logger, onLost: endProcess })
   closers.push(() => lock.release())
   const metrics = createMetrics()
-  const sealer = createSealer(secrets.encryptionKey)
+  const kms = createLocalKms({ current: secrets.encryptionKey, old: config.oldEncryptionKeys.keys })
+  const sealer = createSealer(kms)
   const demo = config.mode === 'play' ? await startDemo(config) : undefined
   if (demo) closers.push(() => demo.close())
   const egress = createEgress({
@@ -109,6 +122,7 @@ async function openGround(
     logger,
     allowPrivate: config.allowPrivateUpstreams,
     internalOrigins: new Map(demo ? [[new URL(DEMO_BASE_URL).origin, demo.origin]] : []),
+    outside,
   })
   closers.push(() => egress.close())
   const audit = createAudit({ database, logger })
@@ -122,6 +136,7 @@ async function openGround(
     database,
     databaseUrl,
     metrics,
+    kms,
     sealer,
     demo,
     egress,
@@ -154,22 +169,72 @@ function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Clos
 }
 
 /** What is on offer, and the choice among it. */
-async function openMarket(ground: Ground, { catalog }: Books, closers: Closers) {
-  const { clock, logger, metrics } = ground
-  const marketplace = await createMarketplace({ ...ground, catalog })
+async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: Closers) {
+  const { config, clock, database, logger, metrics } = ground
+  const rotation = createCredentialRotation({ ...ground, lostKeyIds: config.oldEncryptionKeys.lost })
+  closers.push(() => rotation.close())
+  await rotation.requireKeys()
+  const marketplace = await createMarketplace({
+    ...ground,
+    catalog,
+    keepCredentials: ground.egress.keepCredentials,
+  })
   closers.push(() => marketplace.close())
+  rotation.rotate().catch((error) => logger.error({ err: error }, 'credentials were not moved'))
+  const trust = await createTrust({ ...ground, ledger, market: marketplace })
+  closers.push(() => trust.close())
   const capacity = createCapacity({ clock })
-  const breakers = createBreakers({ clock, random: Math.random })
-  const router = createRouter({
+  const { breakers, ...health } = openHealth(ground, marketplace)
+  closers.push(() => health.close())
+  const routes = createRouteRecords({ database, logger })
+  closers.push(() => routes.close())
+  metrics.counter(
+    'gateway_route_explanations_lost_total',
+    'Decisions that were not kept, because too many waited for the database.',
+    routes.forgotten,
+  )
+  const { rests } = health
+  const sights = createListingSights({ clock, breakers, capacity, rests, reputations: trust.reputations })
+  marketplace.watch(sights)
+  const waitingRoom = createWaitingRoom({
+    clock,
+    capacity,
+    nextFreeMs: (model) => router.nextFreeMs(model),
+    metrics,
+  })
+  closers.push(() => waitingRoom.close())
+  const router: Router = createRouter({
+    waitingRoom,
+    onRoute(record) {
+      routes.add(record)
+      sights.routed(record)
+    },
+    onAttempt(attempt) {
+      trust.reputations.ended(attempt)
+      sights.attempted(attempt)
+    },
+    reputations: trust.reputations,
+    defer: setImmediate,
+    priceNow,
+    nextChangeMs,
     marketplace,
     breakers,
+    rests: health.rests,
+    onSuspended: health.onSuspended,
     capacity,
     clock,
     random: Math.random,
     logger,
     metrics,
   })
-  return { marketplace, router }
+  const priceFeed = createPriceFeed({
+    market: marketplace,
+    fillOf: (offer) => capacity.fillOf(offer, clock.monotonicMs()),
+    clock,
+  })
+  closers.push(() => priceFeed.close())
+  registerPriceMetrics(metrics, priceFeed)
+  return { marketplace, priceFeed, rotation, router, routes, trust }
 }
 
 type Market = Awaited<ReturnType<typeof openMarket>>
@@ -178,7 +243,8 @@ function openCorridor(
   rooms: Ground & Books & Market & ReturnType<typeof openPeople>,
   closers: Closers,
 ): InferenceDeps {
-  const { config, clock, logger, metrics, providers, egress, catalog, settlement, router, verifier } = rooms
+  const { config, clock, logger, metrics, providers, egress, catalog, settlement, router, verifier, trust } =
+    rooms
   // Loaded now, in 200 ms, instead of under the first request that needs to be counted.
   warmTokenizer('o200k')
   const parser = createChatParser({ logger })
@@ -190,11 +256,14 @@ function openCorridor(
     limits: createLimits({ clock }),
     router,
     settlement,
+    watch: trust.watch,
     providers,
     egress,
+    oddities: createOddities({ logger, metrics }),
     cors: { origins: config.corsOrigins },
     bounds: {
       firstByteMs: config.firstByteMs,
+      firstContentMs: config.firstContentMs,
       streamIdleMs: config.streamIdleMs,
       streamTotalMs: config.streamMs,
       maxConcurrent: config.maxStreams,

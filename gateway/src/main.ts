@@ -184,6 +184,10 @@ function secretTexts(config: Config, secrets: Secrets): string[] {
     given.GATEWAY_MASTER_KEY,
     given.LITELLM_MASTER_KEY,
     given.GATEWAY_ENCRYPTION_KEY,
+    ...(given.GATEWAY_ENCRYPTION_KEYS_OLD?.split(',') ?? []).map((entry) =>
+      entry.trim().replace(/^master:/, ''),
+    ),
+    ...config.oldEncryptionKeys.keys.map((key) => key.toString('hex')),
     given.GATEWAY_KEY_PEPPER,
     given.SESSION_SECRET,
     given.GATEWAY_SIGNING_KEY,

@@ -9,7 +9,7 @@ let upstream: ScriptedUpstream
 
 beforeAll(async () => {
   upstream = await startScriptedUpstream()
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({ vendorOrigin: upstream.origin })
 })
 afterAll(async () => {
   await gateway.close()

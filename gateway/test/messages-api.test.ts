@@ -11,7 +11,7 @@ let buyer: Buyer
 
 beforeAll(async () => {
   upstream = await startScriptedUpstream()
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({ vendorOrigin: upstream.origin })
   buyer = await gateway.buyer()
 })
 afterAll(async () => {

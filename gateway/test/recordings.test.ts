@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { priceUsage } from '../src/metering/price-usage.ts'
 import { parseScaled } from '../src/platform/money.ts'
 import { inputTokens, outputTokens, type Usage } from '../src/providers/usage.ts'
-import { randomOf } from '../src/routing/rank.ts'
+import { randomOf } from '../src/routing/seeded-random.ts'
 import {
   type Json,
   loadRecordings,
@@ -63,7 +63,7 @@ if (recordings.length === 0) console.log('recordings skipped: RECORDINGS_DIR is 
 describe.runIf(recordings.length > 0)('recordings through the whole gateway', () => {
   beforeAll(async () => {
     upstream = await startScriptedUpstream()
-    gateway = await startTestGateway()
+    gateway = await startTestGateway({ vendorOrigin: upstream.origin })
     for (const { provider, model, refusing } of Object.values(MODELS)) {
       const baseUrl = upstream.serve(provider, replay)
       await gateway.listing({ provider, models: [model, refusing], baseUrl })
@@ -176,7 +176,19 @@ async function overheard(url: string | URL | Request, init?: RequestInit): Promi
 }
 
 function question(recording: Recording, model = modelsOf(recording).model) {
-  return { model, messages: [{ role: 'user' as const, content: 'Go on' }], max_completion_tokens: 16_000 }
+  const tools = whole.includes(recording) ? toolsCalledIn(recording) : []
+  return {
+    model,
+    messages: [{ role: 'user' as const, content: 'Go on' }],
+    max_completion_tokens: 16_000,
+    ...(tools.length > 0 ? { tools } : {}),
+  }
+}
+
+/** A model may only call what the request declares. */
+function toolsCalledIn(recording: Recording): OpenAI.ChatCompletionFunctionTool[] {
+  const names = new Set(saidIn(recording).toolCalls.map(({ name }) => name))
+  return [...names].map((name) => ({ type: 'function', function: { name, parameters: { type: 'object' } } }))
 }
 
 async function ask(recording: Recording, model?: string): Promise<OpenAI.ChatCompletion> {

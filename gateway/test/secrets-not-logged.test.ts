@@ -105,7 +105,6 @@ const environment = () => ({
   SESSION_SECRET: canaries.sessionSecret,
   GATEWAY_SIGNING_KEY: canaries.signingKey,
   GATEWAY_METRICS_TOKEN: canaries.metricsToken,
-  GATEWAY_ENV_LISTINGS_IN_PLAY: 'true',
   MISTRAL_API_KEY: canaries.vendorKey,
 })
 

@@ -190,7 +190,6 @@ describe('two gateways', () => {
       env: {
         ALLOW_PRIVATE_UPSTREAMS: 'true',
         OPENAI_API_KEY: vendorKey,
-        GATEWAY_ENV_LISTINGS_IN_PLAY: 'true',
       },
     })
     expect(second.origin).not.toBe(first.origin)
@@ -205,7 +204,12 @@ describe('two gateways', () => {
     const operator = await signIn(second)
     const { text, json } = await operator.api('GET', '/api/marketplace/listings?provider=openai')
     expect(json.data).toHaveLength(1)
-    expect(json.data[0]).toMatchObject({ state: 'active', keyHint: vendorKey.slice(-4) })
+    // Play mode has not been told to use it, so it is not even tried.
+    expect(json.data[0]).toMatchObject({
+      state: 'draft',
+      stateReason: 'environment_listings_off',
+      keyHint: vendorKey.slice(-4),
+    })
     const [owner] = await askDatabase<{ kind: string }>(
       adminUrl(dataDir),
       'SELECT o.kind::text FROM organisation o JOIN listing l ON l."organisationId" = o.id WHERE l.provider = $1',

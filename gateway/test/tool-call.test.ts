@@ -12,6 +12,8 @@ import {
 } from './support/scripted-upstream.ts'
 import { costIn, functionCalls, question, toolResult, weather } from './support/weather.ts'
 
+const clock = { type: 'function' as const, function: { name: 'get_time', parameters: { type: 'object' } } }
+
 let gateway: TestGateway
 let upstream: ScriptedUpstream
 let demo: Buyer
@@ -135,6 +137,7 @@ test('parallel calls that a vendor mixes up reach the client under stable indice
   const stream = await buyer.openai.chat.completions.create({
     model: 'gpt-4.1',
     messages: [question],
+    tools: [weather, clock],
     stream: true,
   })
   const seen: OpenAI.ChatCompletionChunk.Choice.Delta.ToolCall[] = []
@@ -146,7 +149,7 @@ test('parallel calls that a vendor mixes up reach the client under stable indice
     [1, undefined, undefined, undefined],
   ])
   const final = await buyer.openai.chat.completions
-    .stream({ model: 'gpt-4.1', messages: [question] })
+    .stream({ model: 'gpt-4.1', messages: [question], tools: [weather, clock] })
     .finalChatCompletion()
   expect(functionCalls(final.choices[0]?.message).map((call) => call.function)).toMatchObject([
     { name: 'get_weather', arguments: '{"city":"Paris"}' },
@@ -172,7 +175,7 @@ test('a call without an id gets one, the same in a stream as the client needs to
       return wire.json(200, answer)
     }),
   })
-  const ask = { model: 'gpt-4.1-mini', messages: [question] }
+  const ask = { model: 'gpt-4.1-mini', messages: [question], tools: [weather] }
   const whole = await buyer.openai.chat.completions.create(ask)
   const streamed = await buyer.openai.chat.completions.stream(ask).finalChatCompletion()
   for (const { choices } of [whole, streamed]) {

@@ -62,7 +62,7 @@ function checkPayload(payload, { request, response, key }) {
   if (key === undefined) unproved.push('key_fingerprint: no API key was given to compare with.')
   else proved.push(keyProof(receipt, key))
   unproved.push(
-    receipt.usage_source === 'reported'
+    receipt.usage_source !== 'counted'
       ? 'usage: that the upstream counted these tokens; it reported them to the gateway.'
       : 'usage: that these are the tokens of the text; the gateway counted them.',
   )

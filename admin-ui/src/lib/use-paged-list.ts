@@ -9,20 +9,34 @@ interface ListPage<Item> {
   nextCursor: string | undefined
 }
 
+interface PagedListOptions<Item> {
+  /** Goes with every page. */
+  filter?: Readonly<Record<string, string>>
+  /** In how many milliseconds to look again; false: not by itself. */
+  lookAgain?: (items: readonly Item[]) => number | false
+}
+
 /** A list of the API that comes in pages; `data` is every item fetched so far. */
-export function usePagedList<Item>(key: string, path: string, read: (item: Json) => Item) {
+export function usePagedList<Item>(
+  key: string,
+  path: string,
+  read: (item: Json) => Item,
+  { filter = {}, lookAgain = () => false }: PagedListOptions<Item> = {},
+) {
   const api = useApi()
   return useInfiniteQuery({
     queryKey: [key],
     queryFn: ({ pageParam, signal }) => {
       const query = new URLSearchParams({
         limit: String(pageSize),
+        ...filter,
         ...(pageParam ? { cursor: pageParam } : {}),
       })
       return api.call(`${path}?${query}`, (json) => readListPage(json, read), { signal })
     },
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.nextCursor,
+    refetchInterval: ({ state }) => lookAgain(state.data?.pages.flatMap((page) => page.items) ?? []),
     select: ({ pages }) => pages.flatMap((page) => page.items),
   })
 }

@@ -176,11 +176,21 @@ function guardedRoutes(state: State): Record<string, Route> {
       credits.set(key, reply)
       return reply
     },
-    'GET /api/marketplace/listings': () => page(state.listings),
+    'GET /api/marketplace/listings': () => {
+      // What was seen verifying is verified by the next look.
+      const listings = page(state.listings.map((listing) => ({ ...listing })))
+      for (const listing of state.listings) if (listing.state === 'verifying') listing.state = 'active'
+      return listings
+    },
     'POST /api/marketplace/listings': ({ body: { key: _sealed, ...listing } }) => {
       const id = `lst-${state.listings.length + 1}`
-      state.listings.unshift({ ...listing, id, state: 'active' })
-      return { status: 201, json: { id, state: 'active' } }
+      state.listings.unshift({
+        ...listing,
+        id,
+        state: 'verifying',
+        verification: { step: 'listing_models', message: null },
+      })
+      return { status: 201, json: { id, state: 'verifying' } }
     },
     'PUT /api/marketplace/listings/:id': ({ path, body }) => {
       const listing = state.listings.find((row) => row.id === idOf(path))

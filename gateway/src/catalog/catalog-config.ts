@@ -1,6 +1,7 @@
 /** The shape of config/models.json: what operators edit, and what wins over the package's data. */
 import { z } from 'zod'
 import { parseScaled } from '../platform/money.ts'
+import { features } from './features.ts'
 
 const MAX_TOKENS = 100_000_000
 
@@ -39,6 +40,8 @@ const facts = {
   contextWindow: z.int().min(1).max(MAX_TOKENS).optional(),
   tokenizer: z.enum(['o200k', 'cl100k', 'approximate']).optional(),
   reasoning: z.boolean().optional(),
+  /** Features that the model does not have: requests that ask for them go to others. */
+  lacks: z.array(z.enum(features)).optional(),
   released: z.iso.date().optional(),
 }
 

@@ -8,6 +8,7 @@ import {
   type ModelFacts,
   type PriceOverride,
 } from './catalog-config.ts'
+import type { Feature } from './features.ts'
 import { splitNames } from './model-names.ts'
 import type { PriceTable, TokenPrices } from './price.ts'
 import { type PricedModel, readGenaiPrices } from './read-genai-prices.ts'
@@ -31,6 +32,8 @@ export interface Model {
   createdS: number
   tokenizer: Tokenizer
   reasoning: boolean
+  /** Features (features.ts) that this model does not have, whoever serves it. */
+  lacks?: readonly Feature[]
   /** Where each number came from, for people who ask. */
   sources: Readonly<Record<string, string>>
 }
@@ -49,8 +52,8 @@ type CatalogSource = { overridesPath: string } | { overrides: CatalogConfigInput
 const DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 const UNKNOWN_RELEASE = '2024-01-01'
 
-/** `gpt-4o-mini:floor` is that model on its cheapest offers; routing reads the suffix, the catalogue looks past it. */
-const FLOOR_SUFFIX = ':floor'
+/** `gpt-4o-mini:floor` is that model on its cheapest offers, `:nitro` on its fastest; routing reads the suffix. */
+const ROUTING_SUFFIX = /:(floor|nitro)$/
 
 /** Builds the catalogue. Throws an error that names every fault when config/models.json is wrong. */
 export function loadCatalog(source: CatalogSource & { nowMs: number }): Catalog {
@@ -58,7 +61,7 @@ export function loadCatalog(source: CatalogSource & { nowMs: number }): Catalog 
   let { models, byName } = build(config, source.nowMs)
   return {
     find(name) {
-      const bare = name.endsWith(FLOOR_SUFFIX) ? name.slice(0, -FLOOR_SUFFIX.length) : name
+      const bare = name.replace(ROUTING_SUFFIX, '')
       const model = byName.get(name) ?? byName.get(bare) ?? byName.get(bare.toLowerCase())
       if (model) return model
       const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name
@@ -170,6 +173,7 @@ function describe({ config, id, priced, aliases, entry, vendor }: Described): Mo
     createdS: Date.parse(`${released ?? UNKNOWN_RELEASE}T00:00:00Z`) / 1000,
     tokenizer: facts.tokenizer ?? 'approximate',
     reasoning: facts.reasoning ?? false,
+    lacks: facts.lacks ?? [],
     sources: {
       listPrice: entry?.price ? ours : [dataSource, ...(priced?.notes ?? [])].join('; '),
       contextWindow: facts.contextWindow ? ours : contextWindow ? dataSource : 'unknown',

@@ -29,4 +29,6 @@ export interface PriceSnapshot {
   multiplierPpm: bigint
   /** The platform's share in basis points of the cost. */
   feeBps: bigint
+  /** Of the seller's price for this model; each change makes a new one. */
+  version?: number
 }

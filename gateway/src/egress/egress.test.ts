@@ -1,18 +1,19 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server, type Socket } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { systemClock } from '../platform/clock.ts'
+import { createLocalKms } from '../platform/kms.ts'
 import { createLogger } from '../platform/logger.ts'
-import { createSealer } from '../platform/secrets.ts'
-import { createEgress, type Egress } from './egress.ts'
-import { Exchange, type ExchangeFailure } from './exchange.ts'
-import type { ResolveHost } from './resolve.ts'
+import { createSealer, type Sealer } from '../platform/secrets.ts'
+import { createEgress, type Egress, type EgressTarget, type Outside } from './egress.ts'
+import { Exchange, type ExchangeFailure, type ExchangeHandler } from './exchange.ts'
 
-const sealer = createSealer(Buffer.alloc(32, 7))
+const sealer = createSealer(createLocalKms({ current: Buffer.alloc(32, 7) }))
 const open: (() => Promise<void>)[] = []
 
 afterEach(async () => {
+  vi.unstubAllEnvs()
   for (const close of open.splice(0)) await close()
 })
 
@@ -42,27 +43,42 @@ async function upstream(
 
 function egressWith(options: {
   allowPrivate?: boolean
-  resolve?: ResolveHost
+  outside?: Outside
   internal?: [string, string][]
+  sealer?: Sealer
 }): Egress {
   const egress = createEgress({
-    sealer,
+    sealer: options.sealer ?? sealer,
     clock: systemClock,
     logger: createLogger({ level: 'silent' }),
     allowPrivate: options.allowPrivate ?? false,
     internalOrigins: new Map(options.internal ?? []),
-    ...(options.resolve ? { resolve: options.resolve } : {}),
+    outside: options.outside,
   })
   open.push(() => egress.close())
   return egress
 }
 
-const targetAt = (baseUrl: string) => ({
-  baseUrl,
-  auth: { header: 'authorization', prefix: 'Bearer ' },
-  sealedCredential: sealer.seal('sk-upstream', 'aad'),
-  credentialAad: 'aad',
-})
+/** A resolver that answers each name with these, and is asked again each time. */
+const answering = (...addresses: string[]): Outside => ({ ask: async () => ({ addresses, ttlMs: 0 }) })
+
+async function targetAt(baseUrl: string, key = 'sk-upstream'): Promise<EgressTarget> {
+  const credentialAad = `v1|listing:l|seller:s|origin:${new URL(baseUrl).origin}`
+  return {
+    baseUrl,
+    auth: { header: 'authorization', prefix: 'Bearer ' },
+    sealedCredential: await sealer.seal(key, credentialAad),
+    credentialAad,
+  }
+}
+
+const limits = { firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000, maxBytes: 1_000_000 }
+const deaf: ExchangeHandler = {
+  onHeaders: () => undefined,
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onFailure: () => undefined,
+}
 
 interface Heard {
   status?: number
@@ -70,22 +86,24 @@ interface Heard {
   failure?: ExchangeFailure
 }
 
-function call(
+async function call(
   egress: Egress,
   baseUrl: string,
   bounds: Partial<{ firstByteMs: number; idleMs: number; maxBytes: number; totalMs: number }> = {},
+  given?: EgressTarget,
 ): Promise<Heard> {
+  const target = given ?? (await targetAt(baseUrl))
   return new Promise((resolve) => {
     const heard: Heard = { body: '' }
     egress.send(
-      targetAt(baseUrl),
+      target,
       {
         method: 'POST',
         path: '/chat',
         headers: { 'content-type': 'application/json' },
         body: Buffer.from('{}'),
       },
-      { firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000, maxBytes: 1_000_000, ...bounds },
+      { ...limits, ...bounds },
       {
         onHeaders: (status) => {
           heard.status = status
@@ -121,9 +139,10 @@ test('loopback is refused by default, by literal, by name and behind a name that
   const port = new URL(decoy.origin).port
   const answers = [['93.184.216.34', '127.0.0.1'], ['::ffff:127.0.0.1'], ['127.0.0.1']]
   for (const addresses of answers) {
-    const egress = egressWith({ resolve: async () => addresses })
+    const egress = egressWith({ outside: answering(...addresses) })
     const heard = await call(egress, `https://upstream.example:${port}`)
-    expect(heard.failure).toMatchObject({ class: 'own_fault' })
+    // Somebody's name leads into our network: that is not our fault, and the listing must not be called again.
+    expect(heard.failure).toMatchObject({ class: 'network', blocked: true })
   }
   for (const host of ['127.0.0.1', '[::1]', '2130706433', '0x7f.1', '[::ffff:127.0.0.1]']) {
     const heard = await call(egressWith({}), `https://${host}:${port}`)
@@ -131,7 +150,7 @@ test('loopback is refused by default, by literal, by name and behind a name that
   }
   expect(
     await call(
-      egressWith({ resolve: async () => ['93.184.216.34'] }),
+      egressWith({ outside: answering('93.184.216.34') }),
       decoy.origin.replace('127.0.0.1', 'upstream.example'),
     ),
   ).toMatchObject({
@@ -207,9 +226,10 @@ test('an upstream we keep waiting for a slow reader is not timed out for its sil
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nabc')),
   )
   const egress = egressWith({ allowPrivate: true })
+  const target = await targetAt(origin)
   const outcome = await new Promise<string>((resolve) => {
     const exchange = egress.send(
-      targetAt(origin),
+      target,
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 50, totalMs: 400, maxBytes: 100 },
       {
@@ -226,9 +246,10 @@ test('an upstream we keep waiting for a slow reader is not timed out for its sil
 test('a reader that throws at the end of an answer is told of a failure, and nothing waits for ever', async () => {
   const { origin } = await upstream((socket) => socket.once('data', () => socket.end(ok)))
   const egress = egressWith({ allowPrivate: true })
+  const target = await targetAt(origin)
   const failure = await new Promise<ExchangeFailure>((resolve) => {
     egress.send(
-      targetAt(origin),
+      target,
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
       {
@@ -247,9 +268,10 @@ test('a reader that throws at the end of an answer is told of a failure, and not
 test('a header that was sent twice counts as its first', async () => {
   const twice = 'HTTP/1.1 429 Busy\r\nretry-after: 3\r\nretry-after: 9\r\ncontent-length: 0\r\n\r\n'
   const { origin } = await upstream((socket) => socket.once('data', () => socket.end(twice)))
+  const target = await targetAt(origin)
   const headers = await new Promise<Readonly<Record<string, string>>>((resolve) => {
     egressWith({ allowPrivate: true }).send(
-      targetAt(origin),
+      target,
       { method: 'POST', path: '/', headers: {} },
       { firstByteMs: 1_000, idleMs: 1_000, totalMs: 2_000, maxBytes: 100 },
       {
@@ -309,4 +331,177 @@ test('an upstream that gives up because nobody read from it for long is not to b
   exchange.resume()
   exchange.onResponseError(controller, Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }))
   expect(handlers).toEqual([expect.objectContaining({ class: 'server_error', cut: 'slow_reader' })])
+})
+
+test.each([301, 302, 303, 307, 308])(
+  'a redirect (%i) is not followed, and is the fault of the upstream',
+  async (status) => {
+    const decoy = await upstream((socket) => socket.end(ok))
+    const { origin } = await upstream((socket) =>
+      socket.once('data', () =>
+        socket.end(`HTTP/1.1 ${status} Moved\r\nlocation: ${decoy.origin}/\r\ncontent-length: 0\r\n\r\n`),
+      ),
+    )
+    const heard = await call(egressWith({ allowPrivate: true }), origin)
+    expect(heard).toMatchObject({ body: '', failure: { class: 'malformed' } })
+    expect(heard.status).toBeUndefined()
+    expect(heard.failure?.message).not.toContain(decoy.origin)
+    expect(decoy.connections()).toBe(0)
+  },
+)
+
+test('a credential goes to the origin that it is bound to and to no other', async () => {
+  const [mine, other] = [
+    await upstream((socket) => socket.end(ok)),
+    await upstream((socket) => socket.end(ok)),
+  ]
+  const egress = egressWith({ allowPrivate: true })
+  const target = { ...(await targetAt(mine.origin)), baseUrl: other.origin }
+  expect((await call(egress, '', {}, target)).failure).toMatchObject({ class: 'own_fault' })
+  // Bound anew by hand, it does not open.
+  const { origin } = new URL(other.origin)
+  const rebound = { ...target, credentialAad: `v1|listing:l|seller:s|origin:${origin}` }
+  expect((await call(egress, '', {}, rebound)).failure).toMatchObject({ class: 'own_fault' })
+  expect([mine.connections(), other.connections()]).toEqual([0, 0])
+})
+
+test.each([
+  'no-slash',
+  '//evil.example/x',
+  '/a/../b',
+  '/a/%2e%2e/b',
+  '/a\\b',
+  '/a b',
+  '/a#b',
+  '/a\tb',
+  '/ü',
+  '/a//b',
+])('a call to the path %j is not made', async (path) => {
+  const { origin, connections } = await upstream((socket) => socket.end(ok))
+  const egress = egressWith({ allowPrivate: true })
+  const target = await targetAt(`${origin}/v1`)
+  const failure = await new Promise<ExchangeFailure>((resolve) => {
+    egress.send(target, { method: 'GET', path, headers: {} }, limits, { ...deaf, onFailure: resolve })
+  })
+  expect(failure).toMatchObject({ class: 'own_fault' })
+  expect(connections()).toBe(0)
+})
+
+test('a call cannot choose another host by a header, and asks for nothing compressed', async () => {
+  let seen = ''
+  const { origin } = await upstream((socket) =>
+    socket.once('data', (data) => {
+      seen += data.toString()
+      socket.end(ok)
+    }),
+  )
+  const egress = egressWith({ allowPrivate: true })
+  const target = await targetAt(origin)
+  const failure = await new Promise<ExchangeFailure>((resolve) => {
+    const headers = { host: 'other.example' }
+    egress.send(target, { method: 'GET', path: '/', headers }, limits, { ...deaf, onFailure: resolve })
+  })
+  expect(failure).toMatchObject({ class: 'own_fault' })
+  await call(egress, origin)
+  expect(seen).toContain('accept-encoding: identity\r\n')
+})
+
+test('a call without a credential carries none', async () => {
+  let seen = ''
+  const { origin } = await upstream((socket) =>
+    socket.once('data', (data) => {
+      seen += data.toString()
+      socket.end(ok)
+    }),
+  )
+  const egress = egressWith({ allowPrivate: true })
+  await call(egress, origin)
+  seen = ''
+  await new Promise<void>((resolve) => {
+    egress.get(origin, '/.well-known/x', limits, { ...deaf, onEnd: resolve })
+  })
+  expect(seen).toMatch(/^GET \/\.well-known\/x HTTP\/1\.1/)
+  expect(seen).not.toMatch(/authorization|sk-upstream/i)
+})
+
+test('proxies of the environment are not used', async () => {
+  const proxy = await upstream((socket) => socket.end(ok))
+  const { origin } = await upstream((socket) => socket.once('data', () => socket.end(ok)))
+  for (const name of [
+    'HTTP_PROXY',
+    'HTTPS_PROXY',
+    'http_proxy',
+    'https_proxy',
+    'ALL_PROXY',
+    'NODE_USE_ENV_PROXY',
+  ])
+    vi.stubEnv(name, name === 'NODE_USE_ENV_PROXY' ? '1' : proxy.origin)
+  expect(await call(egressWith({ allowPrivate: true }), origin)).toMatchObject({ status: 200 })
+  expect(proxy.connections()).toBe(0)
+})
+
+/** What opens credentials, and how often it was asked. */
+function countingSealer() {
+  const counted = { opened: 0, isDown: false }
+  const counting: Sealer = {
+    ...sealer,
+    open(sealed, aad) {
+      counted.opened += 1
+      return counted.isDown ? Promise.reject(new Error('the key service is down')) : sealer.open(sealed, aad)
+    },
+  }
+  return { counting, counted }
+}
+
+test('a credential is opened once for many calls, anew when it changes, and forgotten when its listing leaves', async () => {
+  const keys: string[] = []
+  const { origin } = await upstream((socket) =>
+    socket.on('data', (data) => {
+      keys.push(/Bearer (\S+)/.exec(data.toString())?.[1] ?? '')
+      socket.write(ok)
+    }),
+  )
+  const { counting, counted } = countingSealer()
+  const egress = egressWith({ allowPrivate: true, sealer: counting })
+  const first = await targetAt(origin, 'sk-first')
+  await Promise.all([call(egress, '', {}, first), call(egress, '', {}, first)])
+  // The market was read again: the same bytes in another buffer.
+  const again = { ...first, sealedCredential: Uint8Array.from(first.sealedCredential) }
+  await call(egress, '', {}, again)
+  expect(counted.opened).toBe(1)
+  await call(egress, '', {}, await targetAt(origin, 'sk-second'))
+  expect(counted.opened).toBe(2)
+  egress.keepCredentials(new Set(['another']))
+  await call(egress, '', {}, first)
+  expect(counted.opened).toBe(3)
+  expect(keys).toEqual(['sk-first', 'sk-first', 'sk-first', 'sk-second', 'sk-first'])
+})
+
+test('a credential that does not open is our fault, is not tried with every call, and one that is open serves on', async () => {
+  let requests = 0
+  const { origin } = await upstream((socket) =>
+    socket.on('data', () => {
+      requests += 1
+      socket.write(ok)
+    }),
+  )
+  const { counting, counted } = countingSealer()
+  const egress = egressWith({ allowPrivate: true, sealer: counting })
+  const open = await targetAt(origin)
+  await call(egress, '', {}, open)
+  counted.isDown = true
+  expect(await call(egress, '', {}, open)).toMatchObject({ status: 200 })
+  const closed = await targetAt(origin, 'sk-other')
+  for (let count = 0; count < 3; count += 1)
+    expect((await call(egress, '', {}, closed)).failure).toMatchObject({ class: 'own_fault' })
+  expect(counted.opened).toBe(2)
+  expect(requests).toBe(2)
+})
+
+test('a call that was given up while its credential was opened is not made', async () => {
+  const { origin, connections } = await upstream((socket) => socket.end(ok))
+  const egress = egressWith({ allowPrivate: true })
+  egress.send(await targetAt(origin), { method: 'GET', path: '/', headers: {} }, limits, deaf).abort()
+  await call(egress, origin)
+  expect(connections()).toBe(1)
 })

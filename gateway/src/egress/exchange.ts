@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../platform/clock.ts'
+import { CallRefused } from './place.ts'
 import { AddressRefused } from './resolve.ts'
 
 /** What went wrong on the way, in the words of routing's outcome classes. */
@@ -9,6 +10,8 @@ export interface ExchangeFailure {
   message: string
   /** A limit of ours ended it: the caller of the gateway read too slowly, or asked for more than fits or for too long. */
   cut?: 'slow_reader' | 'too_large' | 'too_long'
+  /** The upstream's name led where it must not lead, so the listing is not to be called again. Its class is `network`. */
+  blocked?: true
 }
 
 export interface ExchangeLimits {
@@ -51,6 +54,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #paused = false
   #pausedAtMs = 0
   #heldBackMs = 0
+  /** Asked before a call that heard nothing fails; says whether it goes out once more. */
+  redial: ((error: Error) => boolean) | undefined
 
   constructor(clock: Clock, limits: ExchangeLimits, handler: ExchangeHandler) {
     this.#clock = clock
@@ -59,6 +64,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#startedMs = clock.monotonicMs()
     this.#dueMs = this.#startedMs + limits.firstByteMs
     this.#arm(this.#startedMs)
+  }
+
+  /** Nothing more will be told of it, so there is no use in beginning. */
+  get isOver(): boolean {
+    return this.#over
   }
 
   /** Stops the call; the handler hears nothing more. */
@@ -99,6 +109,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#dueMs = nowMs + this.#limits.idleMs
     // A timer that fires too early looks again; one that would fire too late is set anew.
     if (this.#dueMs < this.#armedForMs) this.#arm(nowMs)
+    if (status >= 300 && status < 400) {
+      // Followed, it would take the key to a host of the upstream's choice. Where it points is not told.
+      this.#fail({ class: 'malformed', message: `the upstream answered with a redirect (${status})` })
+      return
+    }
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       this.#fail({ class: 'malformed', message: `the upstream sent content-encoding ${encoding} unasked` })
@@ -138,6 +153,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: unknown, error: Error): void {
     if (this.#over) return
+    if (!this.#headersSeen && this.redial?.(error)) return
     this.#finish()
     const failure = classify(error, this.#headersSeen)
     // An upstream that nobody reads from gives up in the end.
@@ -208,8 +224,12 @@ function flat(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
 function classify(error: Error, headersSeen: boolean): ExchangeFailure {
   const code = 'code' in error ? String(error.code) : ''
   const message = `${code} ${error.message}`.trim()
-  if (error instanceof AddressRefused) return { class: error.ours ? 'own_fault' : 'network', message }
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { class: 'timeout', message }
+  if (error instanceof CallRefused) return { class: 'own_fault', message }
+  if (error instanceof AddressRefused) {
+    if (error.reason === 'blocked') return { class: 'network', message, blocked: true }
+    return { class: error.reason === 'our_rules' ? 'own_fault' : 'network', message }
+  }
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return { class: 'network', message }
   if (
     error.name === 'HTTPParserError' ||
     code.startsWith('HPE_') ||

@@ -1,4 +1,5 @@
 /** Rooms 2 to 6 of the corridor: who calls, for which model, within which limits, on which offers, with which money. */
+import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import type { Model } from '../catalog/catalog.ts'
 import { bearerToken } from '../keys/bearer-token.ts'
@@ -10,19 +11,26 @@ import { estimatePrompt } from '../metering/count-tokens.ts'
 import { worstCase } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { ChatBody, ChatRequest } from '../providers/chat.ts'
-import type { Plan } from '../routing/router.ts'
+import type { ModelAsk } from '../routing/plan.ts'
+import { narrowed } from '../routing/policy.ts'
+import type { Plan, Wait } from '../routing/router.ts'
 import type { Hold } from '../settlement/settlement.ts'
 import { mayUse } from './allowed-models.ts'
 import type { InferenceDeps } from './deps.ts'
-import { affordedTokens, offersWithin } from './max-cost.ts'
+import { featuresAsked } from './features-asked.ts'
+import { affordedTokens } from './max-cost.ts'
+import { conversationOf, type RouteWish } from './route-wish.ts'
 
 // What a request that names no maximum may write, unless its key says otherwise: the longest answer of the most
 // used models. It bounds the hold and the seller's tokens per minute; the applied cap is told in a header.
-const DEFAULT_MAX_OUTPUT_TOKENS = 16_384
+export const DEFAULT_MAX_OUTPUT_TOKENS = 16_384
 
 export interface AdmittedChat {
   caller: Caller
+  /** The model that answers; while several may, the one that was asked for first. */
   model: Model
+  /** All that may answer, by id. */
+  models: ReadonlyMap<string, Model>
   request: ChatRequest
   body: ChatBody
   /** Upper estimate of the prompt. */
@@ -34,6 +42,14 @@ export interface AdmittedChat {
   admission: Admission
   plan: Plan
   hold: Hold
+  /** The caller wants a line about the choice. */
+  explain: boolean
+}
+
+/** The chat as the model of `offer` answers it. */
+export function chatAt(chat: AdmittedChat, offer: Offer): AdmittedChat {
+  const model = chat.models.get(offer.model)
+  return model === undefined || model === chat.model ? chat : { ...chat, model }
 }
 
 /** The caller behind a request's key, if that key may call models. Throws 401, 403 or 503. */
@@ -64,12 +80,52 @@ interface Asked {
   request: ChatRequest
   body: ChatBody
   maxCostNanos: bigint | undefined
+  wish: RouteWish
+  /** How long the caller lets us wait for a place. */
+  wait?: Wait
+}
+
+/** What the request comes to at one of the models that may answer it. */
+interface Sized extends ModelAsk {
+  bounds: CapInput
 }
 
 /** Admits a chat completion and sets its money aside. Everything it refuses leaves nothing held. */
 export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<AdmittedChat> {
-  const { caller, request, body, maxCostNanos } = asked
-  const model = deps.catalog.find(request.model)
+  const { caller, request, body, maxCostNanos, wish } = asked
+  const sized = [request.model, ...wish.fallbackModels].map((name) => sizeAt(deps, asked, name))
+  const [first] = sized as [Sized]
+  const admission = deps.limits.admit(
+    caller,
+    Math.max(...sized.map(({ inputTokens, maxOutputTokens }) => inputTokens + maxOutputTokens)),
+  )
+  try {
+    const reserved = await reserve(deps, asked, sized)
+    const models = new Map(sized.map(({ model }) => [model.id, model]))
+    const { model, inputTokens } = first
+    const { explain } = wish
+    return {
+      caller,
+      model,
+      models,
+      request,
+      body,
+      inputTokens,
+      maxCostNanos,
+      admission,
+      explain,
+      ...reserved,
+    }
+  } catch (error) {
+    // Nothing will be used of the tokens that were taken from the key's minute.
+    admission.correct(0)
+    throw error
+  }
+}
+
+/** Throws `model_not_found`, or `model_not_allowed` for a model that the key may not use. */
+function sizeAt(deps: InferenceDeps, { caller, request, body }: Asked, name: string): Sized {
+  const model = deps.catalog.find(name)
   if (!mayUse(deps.catalog, caller, model)) throw notAllowed(model)
   const inputTokens = estimatePrompt(request, body.bytes.length, model.tokenizer, model.contextWindow)
   const requested = request.max_completion_tokens ?? request.max_tokens ?? undefined
@@ -80,56 +136,68 @@ export async function admitChat(deps: InferenceDeps, asked: Asked): Promise<Admi
     ...(model.contextWindow === undefined ? {} : { contextWindow: model.contextWindow }),
     inputTokens,
   }
-  const wantedTokens = capOutput(bounds).maxOutputTokens * (request.n ?? 1)
-  const admission = deps.limits.admit(caller, inputTokens + wantedTokens)
+  const maxOutputTokens = capOutput(bounds).maxOutputTokens * (request.n ?? 1)
+  return { model, inputTokens, maxOutputTokens, bounds }
+}
+
+type Reserved = Pick<AdmittedChat, 'plan' | 'hold' | 'maxOutputTokens' | 'capReason'>
+
+/** Rooms 5 and 6: which offers may serve it, a place at the first of them, and the money for the dearest. */
+async function reserve(deps: InferenceDeps, asked: Asked, sized: readonly Sized[]): Promise<Reserved> {
+  const { id, caller, request, maxCostNanos, wish } = asked
+  const [first, ...fallbackModels] = sized as [Sized, ...Sized[]]
+  const { organisationId } = caller
+  const conversation = conversationOf(request, { organisationId, inputTokens: first.inputTokens })
+  const plan = await deps.router.admit(
+    {
+      ...first,
+      fallbackModels,
+      policy: narrowed(caller.policy, wish.policy),
+      requestId: id,
+      buyer: organisationId,
+      asks: featuresAsked(request),
+      ...(conversation === undefined ? {} : { conversation }),
+      ...(maxCostNanos === undefined ? {} : { maxCost: { nanos: maxCostNanos, choices: request.n ?? 1 } }),
+    },
+    asked.wait,
+  )
   try {
-    const reserved = await reserve(deps, asked, { model, bounds, wantedTokens })
-    return { caller, model, request, body, inputTokens, maxCostNanos, admission, ...reserved }
+    return { plan, ...(await reserveMoney(deps, asked, { plan, sized })) }
   } catch (error) {
-    // Nothing will be used of the tokens that were taken from the key's minute.
-    admission.correct(0)
+    deps.router.abandon(plan, error)
     throw error
   }
 }
 
-/** Rooms 5 and 6: which offers may serve it, and the money for the dearest of them. */
-async function reserve(
+async function reserveMoney(
   deps: InferenceDeps,
   { id, caller, request, maxCostNanos }: Asked,
-  { model, bounds, wantedTokens }: { model: Model; bounds: CapInput; wantedTokens: number },
-): Promise<Pick<AdmittedChat, 'plan' | 'hold' | 'maxOutputTokens' | 'capReason'>> {
-  const { inputTokens } = bounds
+  { plan, sized }: { plan: Plan; sized: readonly Sized[] },
+): Promise<Pick<AdmittedChat, 'hold' | 'maxOutputTokens' | 'capReason'>> {
   const choices = request.n ?? 1
-  const policy = policyOf(caller, request)
-  const ranked = deps.router.plan({
-    model,
-    inputTokens,
-    maxOutputTokens: wantedTokens,
-    policy,
-    requestId: id,
-  })
-  const limit = maxCostNanos === undefined ? undefined : { maxCostNanos, inputTokens, choices }
-  const plan = limit ? { ...ranked, offers: offersWithin(ranked.offers, limit) } : ranked
-  const dearest = dearestOf(plan.offers, inputTokens, wantedTokens)
+  const used = sized.filter(({ model }) => plan.offers.some((offer) => offer.model === model.id))
+  const dearest = dearestOf(plan.offers, used)
   const availableNanos = await deps.settlement.available(caller.organisationId, dearest.worstNanos)
-  const cap = capOutput({
-    ...bounds,
-    price: dearest.price,
-    availableNanos: availableNanos / BigInt(choices),
-    ...(limit ? { withinMaxCost: affordedTokens(plan.offers, limit) } : {}),
+  const caps = used.map(({ bounds, model, inputTokens }) => {
+    const offers = plan.offers.filter((offer) => offer.model === model.id)
+    const limit = maxCostNanos === undefined ? undefined : { maxCostNanos, inputTokens, choices }
+    return capOutput({
+      ...bounds,
+      price: dearest.price,
+      availableNanos: availableNanos / BigInt(choices),
+      ...(limit ? { withinMaxCost: affordedTokens(offers, limit) } : {}),
+    })
   })
-  const cappedTokens = cap.maxOutputTokens * choices
+  const cap = caps.reduce((least, each) => (each.maxOutputTokens < least.maxOutputTokens ? each : least))
+  const capped = used.map((each) => ({ ...each, maxOutputTokens: cap.maxOutputTokens * choices }))
   const hold = await deps.settlement.hold({
     id,
     organisationId: caller.organisationId,
     keyId: caller.keyId,
     budgeted: caller.budgeted,
-    amountNanos:
-      cappedTokens === wantedTokens
-        ? dearest.worstNanos
-        : dearestOf(plan.offers, inputTokens, cappedTokens).worstNanos,
+    amountNanos: dearestOf(plan.offers, capped).worstNanos,
   })
-  return { plan, hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
+  return { hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
 }
 
 function notAllowed(model: Model): GatewayError {
@@ -140,26 +208,23 @@ function notAllowed(model: Model): GatewayError {
   )
 }
 
-/** `model:floor` asks for the cheapest offers, whatever the key's policy says. */
-function policyOf(caller: Caller, request: ChatRequest): Caller['policy'] {
-  return request.model.endsWith(':floor') ? { ...caller.policy, sort: 'price' } : caller.policy
-}
-
 /** The price at which the worst case costs most, among the offers that may come to serve the request. */
 function dearestOf(
   offers: readonly Offer[],
-  inputTokens: number,
-  maxOutputTokens: number,
+  asks: readonly ModelAsk[],
 ): { price: Offer['price']; worstNanos: bigint } {
-  let price = (offers[0] as Offer).price
-  let worstNanos = worstCase({ inputTokens, maxOutputTokens, price })
-  for (const offer of offers) {
-    if (offer.price === price) continue
-    const nanos = worstCase({ inputTokens, maxOutputTokens, price: offer.price })
-    if (nanos > worstNanos) {
-      price = offer.price
-      worstNanos = nanos
-    }
+  let dearest: { price: Offer['price']; worstNanos: bigint } | undefined
+  for (const { model, price } of offers) {
+    if (price === dearest?.price) continue
+    const ask = asks.find((each) => each.model.id === model)
+    if (!ask) continue
+    const worstNanos = worstCase({
+      inputTokens: ask.inputTokens,
+      maxOutputTokens: ask.maxOutputTokens,
+      price,
+    })
+    if (dearest === undefined || worstNanos > dearest.worstNanos) dearest = { price, worstNanos }
   }
-  return { price, worstNanos }
+  assert(dearest, 'a plan has an offer of a model that was asked for')
+  return dearest
 }

@@ -6,13 +6,17 @@ import { sendError } from '../http/send.ts'
 import type { Caller } from '../keys/verify.ts'
 import { GatewayError, toGatewayError } from '../platform/errors.ts'
 import { formatId, uuidv7 } from '../platform/ids.ts'
-import { type AdmittedChat, admitChat, authenticate } from './admit-chat.ts'
+import { createRetryAdvice, type RetryAdvice } from '../routing/retry-advice.ts'
+import type { Wait } from '../routing/router.ts'
+import { type AdmittedChat, admitChat, authenticate, chatAt } from './admit-chat.ts'
 import { ClientStream } from './client-stream.ts'
 import { conclude } from './conclude.ts'
 import { type CutOff, isOurs, shuttingDown } from './cut-off.ts'
 import type { InferenceDeps } from './deps.ts'
 import { maxCost } from './max-cost.ts'
+import { maxWaitMs } from './max-wait.ts'
 import { RequestTrace } from './request-trace.ts'
+import { routeWish } from './route-wish.ts'
 import { serveJson } from './serve-json.ts'
 import { serveStream } from './serve-stream.ts'
 
@@ -50,6 +54,7 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
   const running = new Set<Promise<void>>()
   const cuts = new Set<CutOff>()
   const bodies = new BodyBudget(MAX_HELD_BODY_BYTES)
+  const advice = createRetryAdvice(deps.clock)
   let draining = false
 
   function refuseIfFull(): void {
@@ -81,7 +86,7 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
         cut: { stop: undefined, reason: undefined },
         bodyBytes: 0,
       }
-      const work = visitCorridor(deps, visit, { refuseIfFull, bodies })
+      const work = visitCorridor(deps, visit, { refuseIfFull, bodies, advice })
       running.add(work)
       cuts.add(visit.cut)
       void work.finally(() => {
@@ -109,13 +114,14 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
 interface Door {
   refuseIfFull(): void
   bodies: BodyBudget
+  advice: RetryAdvice
 }
 
 /** Never rejects: whatever happens becomes an answer, a log line and a metric. */
 async function visitCorridor(
   deps: InferenceDeps,
   visit: Visit,
-  { refuseIfFull, bodies }: Door,
+  { refuseIfFull, bodies, advice }: Door,
 ): Promise<void> {
   const { response, requestId } = visit
   let failure: GatewayError | undefined
@@ -124,7 +130,7 @@ async function visitCorridor(
     await serveChat(deps, visit, bodies)
   } catch (error) {
     if (error instanceof ClientLeft || (response.destroyed && !response.writableEnded)) failure = undefined
-    else failure = visit.cut.reason ?? toGatewayError(error)
+    else failure = advice.given(visit.caller?.keyId, visit.cut.reason ?? toGatewayError(error))
     if (failure && visit.client?.headSent) visit.client.fail(failure, requestId)
     else if (failure) answerError(deps, visit, failure)
     if (failure && failure.status >= 500) tellOperator(deps, failure, requestId)
@@ -172,6 +178,8 @@ async function serveChat(deps: InferenceDeps, visit: Visit, bodies: BodyBudget):
     request,
     body: { bytes, members },
     maxCostNanos,
+    wish: routeWish(request, message.headers),
+    ...waitOf(visit, maxWaitMs(request, message.headers)),
   })
   stopWhenRefused(chat, visit.cut)
   const identity = { id: requestId, model: chat.model.id, createdS: Math.floor(deps.clock.nowMs() / 1000) }
@@ -186,6 +194,14 @@ async function serveChat(deps: InferenceDeps, visit: Visit, bodies: BodyBudget):
     await concludeUnserved(deps, chat, visit)
     throw error
   }
+}
+
+/** A client that leaves gives its place in the line up at once. */
+function waitOf({ response }: Visit, maxWaitMs: number): { wait?: Wait } {
+  if (maxWaitMs === 0) return {}
+  const left = new AbortController()
+  response.once('close', () => left.abort())
+  return { wait: { maxWaitMs, signal: left.signal } }
 }
 
 /** A rich payer's hold may be refused while the upstream already works: nothing was sent yet, so it is an error like any. */
@@ -207,7 +223,7 @@ async function concludeUnserved(deps: InferenceDeps, chat: AdmittedChat, visit: 
     if (chat.hold.concluded) return
     await conclude(
       deps,
-      { chat, trace },
+      { chat: offer ? chatAt(chat, offer) : chat, trace },
       {
         end: left
           ? { by: 'client_gone', stage }

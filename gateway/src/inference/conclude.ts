@@ -11,7 +11,7 @@ import type { Served } from '../settlement/charge.ts'
 import { type End, type Verdict, whoPays } from '../settlement/who-pays.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import { type BilledUsage, billedUsage, countedUsage } from './billed-usage.ts'
-import type { InferenceDeps } from './deps.ts'
+import type { InferenceDeps, Written } from './deps.ts'
 import type { RequestTrace } from './request-trace.ts'
 
 export interface Ending {
@@ -23,6 +23,10 @@ export interface Ending {
   reported: Usage | undefined
   /** Completion tokens delivered, by our count. */
   countOutput(): number
+  /** The same by the yardstick; absent when nobody answered. */
+  written?: Written
+  /** Whether `trust/` wants to see this answer. */
+  watched?: boolean
   finishReason: string
   /** SHA-256 of the answer; asked once, when its last bytes can be made. */
   answer(usage: Usage, costNanos: bigint): string | undefined
@@ -41,7 +45,7 @@ export async function conclude(
 ): Promise<void> {
   const { settlement } = deps
   const verdict = whoPays(ending.end)
-  const usage = ending.offer ? usageOf(chat, ending, verdict) : undefined
+  const usage = ending.offer ? usageOf(chat, { ...ending, offer: ending.offer }, verdict) : undefined
   if (!ending.offer || !usage || (!verdict.recorded && verdict.seller === 'nothing')) {
     giveBack(chat, trace, ending, { usage, costNanos: 0n })
     // Nobody waits for it: an error must be heard also while the database is away.
@@ -63,6 +67,27 @@ export async function conclude(
   await settlement.settle(chat.hold, served, proof ? { charge, proof } : { charge })
   trace.served(ending.offer, ending.finishReason, served.usage)
   trace.costNanos = charge.costNanos
+  tellWatch(deps, chat, { ...ending, offer: ending.offer }, { verdict, usage })
+}
+
+/** Of a whole answer, what was reported and what was seen. */
+function tellWatch(
+  { watch }: InferenceDeps,
+  { hold, model, request }: AdmittedChat,
+  { offer, watched, written, reported, finishReason }: Ending & { offer: Offer },
+  { verdict, usage }: { verdict: Verdict; usage: BilledUsage },
+): void {
+  if (!watched || !written || verdict.buyer !== 'whole') return
+  watch.answered({
+    requestId: hold.id,
+    offer,
+    model,
+    request,
+    reported,
+    billedBy: usage.usageSource,
+    finishReason,
+    written,
+  })
 }
 
 /** Notes what a running stream has delivered, should this process die. */
@@ -82,10 +107,12 @@ export function noteProgress(
   })
 }
 
-function usageOf(chat: AdmittedChat, ending: Ending, verdict: Verdict): BilledUsage {
-  const { end, reported, countOutput } = ending
+const nothingWritten: Written = { tokens: () => 0, comparable: () => true, calls: 0 }
+
+function usageOf(chat: AdmittedChat, ending: Ending & { offer: Offer }, verdict: Verdict): BilledUsage {
+  const { end, offer, reported, countOutput, written = nothingWritten } = ending
   const told = end.by === 'upstream_finished' || ('stage' in end && end.stage === 'finished')
-  if (told && verdict.recorded) return billedUsage(chat, reported, countOutput)
+  if (told && verdict.recorded) return billedUsage(chat, { offer, reported, countOutput, written })
   return { usage: countedUsage(chat, countOutput()), usageSource: 'counted' }
 }
 

@@ -3,9 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Model } from '../catalog/catalog.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { countPrompt } from '../metering/count-tokens.ts'
-import { affordableOutput, worstCase } from '../metering/price-usage.ts'
+import { affordableOutput } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { formatUsd, parseScaled } from '../platform/money.ts'
+import { parseScaled } from '../platform/money.ts'
 import type { ChatRequest } from '../providers/chat.ts'
 
 const HEADER = 'x-gateway-max-cost'
@@ -38,25 +38,6 @@ function plainDecimal(value: number): string {
   if (!/^[\d.]+(e-\d+)?$/.test(text)) return ''
   const [whole = '', fraction = ''] = (text.includes('e-') ? value.toFixed(SMALL_DECIMALS) : text).split('.')
   return fraction === '' ? whole : `${whole}.${fraction.slice(0, NANO_DECIMALS)}`
-}
-
-/** The offers that can answer at least with one token within the limit. Throws `invalid_value` when there is none. */
-export function offersWithin(
-  offers: readonly Offer[],
-  { maxCostNanos, inputTokens, choices }: { maxCostNanos: bigint; inputTokens: number; choices: number },
-): readonly Offer[] {
-  let leastNanos: bigint | undefined
-  const within = offers.filter(({ price }) => {
-    const nanos = worstCase({ inputTokens, maxOutputTokens: choices, price })
-    if (leastNanos === undefined || nanos < leastNanos) leastNanos = nanos
-    return nanos <= maxCostNanos
-  })
-  if (within.length > 0) return within
-  throw new GatewayError(
-    'invalid_value',
-    `max_cost is $${formatUsd(maxCostNanos)}, and the prompt alone may cost $${formatUsd(leastNanos ?? 0n)}. Raise it, shorten the prompt, or choose a cheaper model.`,
-    { param: 'max_cost', metadata: { needed_nanos: (leastNanos ?? 0n).toString() } },
-  )
 }
 
 /** Completion tokens for each choice that the limit has room for, at the dearest of these offers. */

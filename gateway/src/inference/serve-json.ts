@@ -18,12 +18,14 @@ import type { Lease } from '../routing/capacity.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import { conclude, hashOf } from './conclude.ts'
 import type { CutOff } from './cut-off.ts'
+import { undeclaredCall } from './declared-tools.ts'
 import type { InferenceDeps } from './deps.ts'
 import { FailureBody } from './failure-body.ts'
+import { measureFor, writtenBy } from './measure.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
-import { serveOffers } from './serve-offers.ts'
-import { callUpstream } from './upstream-call.ts'
+import { serveOffers, serviceAt } from './serve-offers.ts'
+import { callUpstream, MAX_JSON_BYTES } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
 
 interface JsonService {
@@ -48,11 +50,13 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
   const served = await serveOffers(deps, chat, async ({ offer, lease, attemptNumber }) => {
     if (service.cut.reason) throw service.cut.reason
     trace.attemptStarted()
-    const result = await requestReply(deps, service, offer)
+    const result = await requestReply(deps, serviceAt(service, offer), offer)
     trace.attemptEnded(offer, 'failure' in result ? result.failure.class : 'ok')
-    return 'failure' in result ? result : { served: { ...result, offer, lease, attemptNumber } }
+    if (!('failure' in result)) return { served: { ...result, offer, lease, attemptNumber } }
+    if (result.failure.integrity) deps.watch.calledUndeclaredTool(offer, service.identity.id)
+    return result
   })
-  const body = await book(deps, service, served)
+  const body = await book(deps, serviceAt(service, served.offer), served)
   if (response.destroyed) return
   sendJson(response, 200, body, {
     ...service.headers,
@@ -69,13 +73,18 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
 async function book(deps: InferenceDeps, service: JsonService, served: ServedReply): Promise<Buffer> {
   const { reply, offer, lease } = served
   let body: Buffer = Buffer.alloc(0)
-  const countOutput = () => countText(reply.text, service.chat.model.tokenizer)
+  const { model } = service.chat
+  const countOutput = () => countText(reply.text, model.tokenizer)
+  const measure = measureFor(deps, offer, model)
+  measure.yardstick?.add(reply.text)
   await conclude(deps, service, {
     end: { by: 'upstream_finished', empty: isEmpty(reply, countOutput) },
     offer,
     lease: { lease, outcome: 'ok' },
     reported: reply.usage,
     countOutput,
+    written: writtenBy(measure, { countOutput, calls: reply.toolNames.length }),
+    watched: measure.watched,
     finishReason: reply.finishReason,
     answer(usage, costNanos) {
       body = reply.jsonWith(usageJson(usage, costNanos))
@@ -121,11 +130,11 @@ function requestReply(
       offer,
       handler: {
         onHeaders(status: number, headers: Headers) {
-          if (status !== 200 || !(headers['content-type'] ?? '').includes('json'))
-            failureBody = new FailureBody({ status, headers })
+          if (status !== 200) failureBody = new FailureBody({ status, headers })
           else {
             answered = headers
-            trace.upstreamAnswered(offer)
+            // What is labelled as something else may be an answer all the same; only its whole body tells.
+            if (isJson(headers)) trace.upstreamAnswered(offer)
           }
         },
         onData(chunk: Buffer) {
@@ -134,15 +143,41 @@ function requestReply(
         },
         onEnd() {
           if (failureBody) finish({ failure: failureBody.classify(format, deps.clock.nowMs()) })
-          else finish(readReply(deps, { format, identity, headers: answered, body: bodyOf(chunks) }))
+          else {
+            const read = readReply(deps, { format, identity, headers: answered, body: bodyOf(chunks) })
+            if ('reply' in read) noteOddities(deps, offer, { reply: read.reply, headers: answered })
+            const undeclared = 'reply' in read && undeclaredCall(chat.request, read.reply.toolNames)
+            finish(undeclared ? { failure: undeclared } : read)
+          }
         },
         onFailure: (failure: ExchangeFailure) =>
-          finish({ failure: failure.cut === 'too_large' ? tooLarge : failure }),
+          finish({ failure: failure.cut === 'too_large' && mayBeLarge(chat) ? tooLarge : failure }),
       },
     })
     response.on('close', onClose)
     if (response.destroyed) onClose()
   })
+}
+
+function isJson(headers: Headers): boolean {
+  return (headers['content-type'] ?? '').includes('json')
+}
+
+function noteOddities(
+  { oddities }: InferenceDeps,
+  offer: Offer,
+  { reply, headers }: { reply: ChatReply; headers: Headers },
+): void {
+  if (!isJson(headers)) oddities.note(offer, 'mislabelled')
+  oddities.answeredBy(offer, reply.answeredBy)
+}
+
+// With the twenty likeliest tokens told for each, a token takes two kilobytes.
+const MOST_BYTES_PER_TOKEN = 4_096
+
+/** Whether an honest answer to this request could be larger than we read. */
+function mayBeLarge({ maxOutputTokens, request }: AdmittedChat): boolean {
+  return maxOutputTokens * (request.n ?? 1) * MOST_BYTES_PER_TOKEN > MAX_JSON_BYTES
 }
 
 /** No other offer would answer shorter, so it is the caller's to change. */

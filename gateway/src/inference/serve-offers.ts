@@ -1,6 +1,8 @@
+import type { Offer } from '../marketplace/offer.ts'
 import { GatewayError } from '../platform/errors.ts'
+import type { ReplyIdentity } from '../providers/provider.ts'
 import type { Attempt, Attempted } from '../routing/router.ts'
-import type { AdmittedChat } from './admit-chat.ts'
+import { type AdmittedChat, chatAt } from './admit-chat.ts'
 import type { InferenceDeps } from './deps.ts'
 
 /**
@@ -27,4 +29,14 @@ export async function serveOffers<Served>(
     // `unavailable` is what the router says when every attempt was a fault of ours.
     throw refusal && error instanceof GatewayError && error.code === 'unavailable' ? refusal : error
   }
+}
+
+/** The service as the model of `offer` gives it: which of several models answers is known when an offer is tried. */
+export function serviceAt<Service extends { chat: AdmittedChat; identity: ReplyIdentity }>(
+  service: Service,
+  offer: Offer,
+): Service {
+  const chat = chatAt(service.chat, offer)
+  if (chat === service.chat) return service
+  return { ...service, chat, identity: { ...service.identity, model: chat.model.id } }
 }

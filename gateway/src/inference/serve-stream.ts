@@ -4,7 +4,7 @@ import type { Offer } from '../marketplace/offer.ts'
 import { errorBody, GatewayError } from '../platform/errors.ts'
 import { formatUsd } from '../platform/money.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
-import type { ReplyIdentity } from '../providers/provider.ts'
+import type { ReplyIdentity, StreamReader } from '../providers/provider.ts'
 import { outputTokens, type Usage } from '../providers/usage.ts'
 import type { Lease } from '../routing/capacity.ts'
 import type { End } from '../settlement/who-pays.ts'
@@ -12,11 +12,14 @@ import type { AdmittedChat } from './admit-chat.ts'
 import type { ClientStream } from './client-stream.ts'
 import { conclude, noteProgress } from './conclude.ts'
 import { type CutOff, isOurs } from './cut-off.ts'
+import { undeclaredCall } from './declared-tools.ts'
 import type { InferenceDeps } from './deps.ts'
 import { allowedOutput } from './max-cost.ts'
+import { type Measure, measureFor, writtenBy } from './measure.ts'
+import { startPatience } from './patience.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
-import { serveOffers } from './serve-offers.ts'
+import { serveOffers, serviceAt } from './serve-offers.ts'
 import { type StreamEnd, StreamRelay } from './stream-relay.ts'
 import { callUpstream } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
@@ -35,6 +38,8 @@ interface StreamService {
 
 interface OpenStream {
   relay: StreamRelay
+  reader: StreamReader
+  measure: Measure
   offer: Offer
   lease: Lease
   attemptNumber: number
@@ -53,7 +58,9 @@ export async function serveStream(
   const earlyHead = setTimeout(() => openEarly(service, client), EARLY_HEAD_MS)
   let open: OpenStream
   try {
-    open = await serveOffers(deps, chat, (attempt) => openRelay(deps, service, client, attempt))
+    open = await serveOffers(deps, chat, (attempt) =>
+      openRelay(deps, serviceAt(service, attempt.offer), client, attempt),
+    )
   } finally {
     clearTimeout(earlyHead)
   }
@@ -62,7 +69,7 @@ export async function serveStream(
   if (response.destroyed) onClose()
   const end = await open.relay.ended
   response.off('close', onClose)
-  await endStream(deps, service, client, { ...open, end })
+  await endStream(deps, serviceAt(service, open.offer), client, { ...open, end })
 }
 
 function openEarly({ chat, identity, headers }: StreamService, client: ClientStream): void {
@@ -86,13 +93,20 @@ async function openRelay(
 ): Promise<{ served: OpenStream } | { failure: UpstreamFailure }> {
   if (cut.reason) throw cut.reason
   const format = deps.providers.formatOf(offer.provider)
+  const measure = measureFor(deps, offer, chat.model)
+  const reader = format.openStream(identity)
   const relay = new StreamRelay({
     format,
-    reader: format.openStream(identity),
+    reader,
     tokenizer: chat.model.tokenizer,
+    ...(measure.yardstick ? { yardstick: measure.yardstick } : {}),
+    refuseCalls: (names) => undeclaredCall(chat.request, names),
     nowMs: deps.clock.nowMs,
     sink: client,
-    onHeaders: () => trace.upstreamAnswered(offer),
+    onHeaders({ mislabelled }) {
+      trace.upstreamAnswered(offer)
+      if (mislabelled) deps.oddities.note(offer, 'mislabelled')
+    },
     onProgress: () => noteProgress(deps, { chat, trace }, { offer, outputTokens: relay.countedOutput() }),
     allowedOutput: allowedOutput(chat, offer),
     async onContent() {
@@ -107,14 +121,27 @@ async function openRelay(
   cut.stop = (failure) => relay.stop(failure)
   trace.attemptStarted()
   relay.start(callUpstream(deps, { chat, offer, handler: relay }))
+  const patience = startPatience(deps.clock, contentMs(deps, chat), () => relay.stop(silent))
   const onClose = () => relay.clientGone()
   response.on('close', onClose)
   if (response.destroyed) onClose()
   client.onDrain(() => relay.resume())
   const failure = await relay.opened
+  patience.stop()
   response.off('close', onClose)
   trace.attemptEnded(offer, failure?.class ?? 'ok')
-  return failure ? { failure } : { served: { relay, offer, lease, attemptNumber } }
+  if (!failure) return { served: { relay, reader, measure, offer, lease, attemptNumber } }
+  if (failure.integrity) deps.watch.calledUndeclaredTool(offer, identity.id)
+  return { failure }
+}
+
+const silent: UpstreamFailure = { class: 'timeout', message: 'the upstream sent no content in time' }
+
+/** Models that reason think in silence, for minutes. */
+const REASONING_PATIENCE = 2.5
+
+function contentMs({ bounds }: InferenceDeps, { model }: AdmittedChat): number {
+  return model.reasoning ? bounds.firstContentMs * REASONING_PATIENCE : bounds.firstContentMs
 }
 
 /** Books what the stream came to, then lets its last bytes out. */
@@ -122,12 +149,14 @@ async function endStream(
   deps: InferenceDeps,
   service: StreamService,
   client: ClientStream,
-  { relay, offer, lease, end }: OpenStream & { end: StreamEnd },
+  { relay, reader, measure, offer, lease, end }: OpenStream & { end: StreamEnd },
 ): Promise<void> {
   const { identity, trace, cut } = service
   const outcome = outcomeOf(end)
+  deps.oddities.answeredBy(offer, reader.answeredBy)
   if (end.kind === 'upstream_failed') {
     trace.brokeOff(offer, outcome)
+    if (end.failure.integrity) deps.watch.calledUndeclaredTool(offer, identity.id)
     // Nothing was sent yet (a hold was refused late, or the upstream broke meanwhile): it is answered with its own status.
     if (!client.headSent) {
       lease.end(outcome, { tokens: 0 })
@@ -135,12 +164,15 @@ async function endStream(
     }
   }
   let lastBytes = ''
+  const countOutput = () => relay.countedOutput()
   await conclude(deps, service, {
     end: whatEnded(end, relay, cut),
     offer,
     lease: { lease, outcome },
     reported: relay.usage,
-    countOutput: () => relay.countedOutput(),
+    countOutput,
+    written: writtenBy(measure, { countOutput, calls: relay.calls }),
+    watched: measure.watched,
     finishReason: finishReasonOf(end, relay),
     answer(usage, costNanos) {
       lastBytes = lastBytesOf(end, service, usage, costNanos)

@@ -43,6 +43,7 @@ function openRelay({
       },
     },
     onProgress: () => undefined,
+    refuseCalls: () => undefined,
     allowedOutput,
     onHeaders: note('headers'),
     onContent() {
@@ -333,6 +334,7 @@ test('a fault of our own while reading is not blamed on the upstream', async () 
   const broken: WireFormat = {
     ...openAiFormat,
     openStream: () => ({
+      answeredBy: undefined,
       readEvent() {
         throw new TypeError('a fault of ours')
       },

@@ -11,12 +11,16 @@ import { OutputCounter } from '../metering/output-counter.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import { type Headers, MalformedReply, type StreamReader, type WireFormat } from '../providers/provider.ts'
 import type { Usage } from '../providers/usage.ts'
+import { Chatter } from './chatter.ts'
 import { FailureBody } from './failure-body.ts'
+import { FirstBytes } from './first-bytes.ts'
 
 // Role and bookkeeping chunks before the first content are a few hundred bytes; more is not a chat stream.
 const MAX_BUFFERED_CHARS = 64 * 1024
 // After the finish chunk a leaving client still owes the usage report that is on its way.
 const LEAVE_DRAIN_MS = 5_000
+// A stream that is over ends its connection's answer at once; one that does not costs us the connection only.
+const LINGER_MS = 1_000
 
 // How often what was delivered is noted, should this process die: about every 256 tokens, or every second.
 const PROGRESS_MS = 1_000
@@ -27,6 +31,11 @@ const complete = { kind: 'complete' } as const
 const unfinished: UpstreamFailure = {
   class: 'server_error',
   message: 'the stream ended before it was finished',
+}
+
+const tooMuchChatter: UpstreamFailure = {
+  class: 'malformed',
+  message: 'too much between two pieces of content',
 }
 
 /** How a stream that had content ended. */
@@ -46,10 +55,14 @@ interface RelayDeps {
   format: WireFormat
   reader: StreamReader
   tokenizer: Tokenizer
+  /** Measures what is written, beside the count that is billed. */
+  yardstick?: { add(text: string): void }
+  /** The failure of an answer that calls tools of these names; `undefined` when it may. */
+  refuseCalls: (names: readonly string[]) => UpstreamFailure | undefined
   nowMs: () => number
   sink: RelaySink
-  /** Called once, when the upstream answers with a stream. */
-  onHeaders: () => void
+  /** Called once, when the upstream answers with a stream; `mislabelled` when only its bytes say that it is one. */
+  onHeaders: (answer: { mislabelled: boolean }) => void
   /** Called once at the first content; the buffered events are written when it resolves. */
   onContent: () => Promise<void>
   /** Called about once a second while content flows. */
@@ -62,6 +75,7 @@ export class StreamRelay implements ExchangeHandler {
   readonly #deps: RelayDeps
   readonly #framer = new SseFramer()
   readonly #counter: OutputCounter
+  readonly #chatter = new Chatter()
   #exchange: Exchange | undefined
   #failureBody: FailureBody | undefined
   #buffered = ''
@@ -72,6 +86,7 @@ export class StreamRelay implements ExchangeHandler {
   #progressMs = 0
   #progressChars = 0
   #drainTimer: NodeJS.Timeout | undefined
+  #unlabelled: FirstBytes | undefined
 
   readonly opened: Promise<UpstreamFailure | undefined>
   readonly ended: Promise<StreamEnd>
@@ -81,6 +96,8 @@ export class StreamRelay implements ExchangeHandler {
   usage: Usage | undefined
   finishReason: string | undefined
   hasToolCalls = false
+  /** How many tool calls were begun. */
+  calls = 0
   hasText = false
 
   constructor(deps: RelayDeps) {
@@ -128,28 +145,47 @@ export class StreamRelay implements ExchangeHandler {
 
   onHeaders(status: number, headers: Headers): void {
     const type = headers['content-type'] ?? ''
-    // A 200 that is no stream is an error in disguise, or not a chat upstream at all.
-    if (status === 200 && type.includes('event-stream')) this.#deps.onHeaders()
-    else this.#failureBody = new FailureBody({ status, headers })
+    if (status !== 200) this.#failureBody = new FailureBody({ status, headers })
+    else if (type.includes('event-stream')) this.#deps.onHeaders({ mislabelled: false })
+    else this.#unlabelled = new FirstBytes(headers)
   }
 
   onData(chunk: Buffer): void {
-    if (this.#stage === 'over') return
+    if (this.#stage === 'over') {
+      // Nobody waits for what comes after the end, and it may have none.
+      this.#exchange?.abort()
+      return
+    }
     if (this.#failureBody) {
       this.#failureBody.add(chunk)
       return
     }
+    const bytes = this.#unlabelled ? this.#label(this.#unlabelled, chunk) : chunk
+    if (!bytes) return
     try {
       let out = ''
-      for (const { event, data } of this.#framer.push(chunk)) out += this.#read(event, data)
+      this.#chatter.received(bytes.length)
+      for (const { event, data } of this.#framer.push(bytes)) out += this.#read(event, data)
       this.#pass(out)
+      if (this.#chatter.isTooMuch) this.#fail(tooMuchChatter)
     } catch (error) {
       this.#failOnRead(error)
     }
   }
 
+  /** The bytes of what turns out to be a stream. */
+  #label(first: FirstBytes, chunk: Buffer): Buffer | undefined {
+    const shown = first.add(chunk)
+    if (!shown) return undefined
+    this.#unlabelled = undefined
+    if (shown.isStream) this.#deps.onHeaders({ mislabelled: true })
+    else this.#failureBody = first.failureBody()
+    return shown.isStream ? shown.bytes : undefined
+  }
+
   onEnd(): void {
     if (this.#stage === 'over' || this.#endWhenOpen) return
+    this.#failureBody ??= this.#unlabelled?.failureBody()
     if (this.#failureBody) {
       this.#fail(this.#failureBody.classify(this.#deps.format, this.#deps.nowMs()))
       return
@@ -183,6 +219,12 @@ export class StreamRelay implements ExchangeHandler {
       this.#fail(part.failure)
       return ''
     }
+    const refused = part.toolNames && this.#deps.refuseCalls(part.toolNames)
+    if (refused) {
+      this.#fail(refused)
+      return ''
+    }
+    this.calls += part.toolNames?.length ?? 0
     if (part.usage) this.usage = part.usage
     if (part.finishReason !== undefined) this.finishReason = part.finishReason
     if (part.text !== '') {
@@ -190,6 +232,7 @@ export class StreamRelay implements ExchangeHandler {
       this.hasText = true
     }
     if (part.hasToolCalls) this.hasToolCalls = true
+    this.#chatter.event({ isContent: part.hasContent || part.text !== '' })
     let out = ''
     for (const chunk of part.chunks) out += `data: ${onOneLine(chunk)}\n\n`
     if (part.hasContent && this.#stage === 'waiting') this.#stage = 'opening'
@@ -202,6 +245,7 @@ export class StreamRelay implements ExchangeHandler {
   #affords(text: string): boolean {
     const { allowedOutput, tokenizer } = this.#deps
     this.#counter.add(text)
+    this.#deps.yardstick?.add(text)
     this.#progressChars += text.length
     if (allowedOutput === undefined || this.#counter.within(allowedOutput)) return true
     const before = this.#counter.total() - countText(text, tokenizer)
@@ -271,6 +315,14 @@ export class StreamRelay implements ExchangeHandler {
     }
   }
 
+  /** Lets the connection come to the end of the answer, so that it can serve another; but not for long. */
+  #letGo(): void {
+    const exchange = this.#exchange
+    if (!exchange || exchange.isOver) return
+    exchange.resume()
+    setTimeout(() => exchange.abort(), LINGER_MS).unref()
+  }
+
   #failOnRead(error: unknown): void {
     if (!(error instanceof MalformedReply || error instanceof SseEventTooLarge)) throw error
     this.#fail({ class: 'malformed', message: error.message })
@@ -287,7 +339,8 @@ export class StreamRelay implements ExchangeHandler {
     if (this.#stage === 'over') return
     this.#stage = 'over'
     clearTimeout(this.#drainTimer)
-    if (end.kind !== 'complete') this.#exchange?.abort()
+    if (end.kind === 'complete') this.#letGo()
+    else this.#exchange?.abort()
     // The usage came, for a client that had left.
     const told: StreamEnd = end.kind === 'complete' && this.#drainTimer ? { kind: 'client_gone' } : end
     this.#resolveOpened(

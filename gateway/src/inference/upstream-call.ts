@@ -3,7 +3,7 @@ import type { Offer } from '../marketplace/offer.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import type { InferenceDeps } from './deps.ts'
 
-const MAX_JSON_BYTES = 16 * 1024 * 1024
+export const MAX_JSON_BYTES = 16 * 1024 * 1024
 const MAX_STREAM_BYTES = 64 * 1024 * 1024
 
 /**

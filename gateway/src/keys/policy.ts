@@ -7,14 +7,25 @@ const usdPerMTok = z.string().regex(/^\d{1,9}(\.\d{1,6})?$/, "must be USD per mi
 
 /** How requests of a key choose among offers; a request may narrow it further. */
 export const keyPolicy = z.strictObject({
-  /** `balanced` draws by price and health; `price` takes the cheapest. */
-  sort: z.enum(['balanced', 'price']).optional(),
-  /** Ids of providers or listings: nothing else serves. */
+  /** `balanced` draws by price and health; `price` takes the cheapest, `throughput` and `latency` the fastest. */
+  sort: z.enum(['balanced', 'price', 'throughput', 'latency']).optional(),
+  /** Ids of providers, listings or sellers that are tried first, in this order. */
+  order: names.optional(),
+  /** Nothing else serves. */
   only: names.optional(),
-  /** Ids of providers or listings that never serve. */
+  /** These never serve. */
   ignore: names.optional(),
   allowFallbacks: z.boolean().optional(),
-  maxPrice: z.strictObject({ prompt: usdPerMTok.optional(), completion: usdPerMTok.optional() }).optional(),
+  /** Offers that would leave a parameter of the request unused do not serve. */
+  requireParameters: z.boolean().optional(),
+  maxPrice: z
+    .strictObject({
+      prompt: usdPerMTok.optional(),
+      completion: usdPerMTok.optional(),
+      /** USD per request. */
+      request: usdPerMTok.optional(),
+    })
+    .optional(),
 })
 
 export type KeyPolicy = z.output<typeof keyPolicy>

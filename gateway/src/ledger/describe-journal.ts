@@ -51,6 +51,8 @@ const DESCRIPTIONS: Record<string, string> = {
   debt_written_off: 'Debt written off',
   earning_matured: 'Earnings matured',
   reserve_released: 'Reserve released',
+  earnings_reserved: 'Earnings held while a listing is examined',
+  earnings_unreserved: 'Held earnings given back',
   seller_debt_recovered: 'Debt paid from earnings',
   payout_requested: 'Payout requested',
   payout_failed: 'Payout failed',

@@ -35,6 +35,18 @@ const goldens: Golden[] = [
     { 'seller_reserve:s': 101n, 'seller_available:s': -101n },
   ],
   [
+    'what an accused listing earned waits in the reserve',
+    payout.earningsReserved({ caseId: 'c9', part: 2, organisationId: 's', reservedNanos: 70n }),
+    'earnings_reserved trust:c9:2',
+    { 'seller_pending:s': 70n, 'seller_reserve:s': -70n },
+  ],
+  [
+    'the accusation was wrong, and the earnings mature as they would have',
+    payout.earningsUnreserved({ caseId: 'c9', part: 2, organisationId: 's', reservedNanos: 70n }),
+    'earnings_unreserved trust:c9:2',
+    { 'seller_reserve:s': 70n, 'seller_pending:s': -70n },
+  ],
+  [
     'a seller’s debt is taken from what he has',
     payout.sellerDebtRecovered({ recoveryId: 'c1', debtNanos: 45n, seller }),
     'seller_debt_recovered recovery:c1',

@@ -61,6 +61,47 @@ export function reserveReleased(released: {
   }
 }
 
+/** Earnings that wait while a seller is accused, however long it takes. */
+export interface EarningsReserve {
+  caseId: string
+  /** The reserves of a case are counted from 1. */
+  part: number
+  organisationId: string
+  reservedNanos: bigint
+}
+
+export function earningsReserved({ caseId, part, organisationId, reservedNanos }: EarningsReserve): Journal {
+  requireAboveZero({ 'what is reserved': reservedNanos })
+  return {
+    code: 'earnings_reserved',
+    source: 'trust',
+    sourceId: `${caseId}:${part}`,
+    entries: balanced([
+      debit(pending(organisationId), reservedNanos),
+      credit(reserve(organisationId), reservedNanos),
+    ]),
+  }
+}
+
+/** The accusation was wrong: they mature as they would have. */
+export function earningsUnreserved({
+  caseId,
+  part,
+  organisationId,
+  reservedNanos,
+}: EarningsReserve): Journal {
+  requireAboveZero({ 'what is given back': reservedNanos })
+  return {
+    code: 'earnings_unreserved',
+    source: 'trust',
+    sourceId: `${caseId}:${part}`,
+    entries: balanced([
+      debit(reserve(organisationId), reservedNanos),
+      credit(pending(organisationId), reservedNanos),
+    ]),
+  }
+}
+
 /** What a seller owes, taken from what he has: pending, available, reserve. Nothing when he has nothing. */
 export function sellerDebtRecovered(recovery: {
   recoveryId: string

@@ -15,7 +15,7 @@ export interface UsageFacts {
   output: number
   audio_output: number
   reasoning: number
-  usage_source: 'reported' | 'counted'
+  usage_source: 'reported' | 'counted' | 'clamped'
   billed: 'whole' | 'delivered' | 'nothing'
   /** JSON as the ledger keeps it. */
   price: string

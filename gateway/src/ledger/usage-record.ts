@@ -20,7 +20,7 @@ export interface UsageRecord {
   model: string
   provider: string
   usage: UsageCounts
-  usageSource: 'reported' | 'counted'
+  usageSource: 'reported' | 'counted' | 'clamped'
   /** The price that was frozen on the request, kept as JSON with integers as strings. */
   price: object
   stream: boolean

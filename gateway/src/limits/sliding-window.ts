@@ -3,33 +3,39 @@
  * the window is laid. A fixed window would let twice the limit pass around its border.
  */
 
-/** Length of every window here; vendors state their limits per minute. */
+/** Length of a window unless said otherwise; vendors state their limits per minute. */
 export const WINDOW_MS = 60_000
 
 const BUCKET_MS = 1_000
 
-// A window of 60 s touches at most 61 one-second buckets, so a slot is free again before it is needed.
-const SLOTS = WINDOW_MS / BUCKET_MS + 1
-
 export type Taken = { ok: true } | { ok: false; retryAfterMs: number }
 
 /**
- * At most `limit` in any 60 s. One bucket a second; a bucket counts until its youngest taking is 60 s old, which
+ * At most `limit` in any window. One bucket a second; a bucket counts until its youngest taking is a window old, which
  * can only refuse too much (by less than a second's worth), never admit too much. Times are milliseconds of a
  * clock that does not go back; a reading that does is taken as the last one seen.
  */
 export class SlidingWindow {
   private limit: number
+  private readonly windowMs: number
+  // A window of 60 s touches at most 61 one-second buckets, so a slot is free again before it is needed.
+  private readonly slots: number
   private total = 0
   private seenMs = 0
   /** Absolute number of the oldest second that may still count. */
   private oldestSecond = 0
-  private readonly amounts = new Float64Array(SLOTS)
-  private readonly seconds = new Float64Array(SLOTS).fill(-1)
-  private readonly youngestMs = new Float64Array(SLOTS)
+  private readonly amounts: Float64Array
+  private readonly seconds: Float64Array
+  private readonly youngestMs: Float64Array
 
-  constructor(limit: number) {
+  /** `windowMs` is a whole number of seconds. */
+  constructor(limit: number, windowMs = WINDOW_MS) {
     this.limit = limit
+    this.windowMs = windowMs
+    this.slots = Math.ceil(windowMs / BUCKET_MS) + 1
+    this.amounts = new Float64Array(this.slots)
+    this.seconds = new Float64Array(this.slots).fill(-1)
+    this.youngestMs = new Float64Array(this.slots)
   }
 
   /** Takes `amount` if it fits. `retryAfterMs` is when it will, if nobody else comes; `Infinity` if it never can. */
@@ -45,11 +51,11 @@ export class SlidingWindow {
     const now = this.advance(nowMs)
     if (amount > this.limit) return Number.POSITIVE_INFINITY
     let excess = this.total + amount - this.limit
-    for (let second = this.oldestSecond; excess > 0 && second < this.oldestSecond + SLOTS; second += 1) {
-      const slot = second % SLOTS
+    for (let second = this.oldestSecond; excess > 0 && second < this.oldestSecond + this.slots; second += 1) {
+      const slot = second % this.slots
       if (this.seconds[slot] !== second) continue
       excess -= this.amounts[slot] as number
-      if (excess <= 0) return (this.youngestMs[slot] as number) + WINDOW_MS - now
+      if (excess <= 0) return (this.youngestMs[slot] as number) + this.windowMs - now
     }
     return 0
   }
@@ -60,7 +66,7 @@ export class SlidingWindow {
    */
   correct(delta: number, takenAtMs: number): void {
     const second = Math.floor(takenAtMs / BUCKET_MS)
-    const slot = second % SLOTS
+    const slot = second % this.slots
     if (this.seconds[slot] === second) {
       const before = this.amounts[slot] as number
       const after = Math.max(0, before + delta)
@@ -79,9 +85,9 @@ export class SlidingWindow {
   resetMs(nowMs: number): number {
     const now = this.advance(nowMs)
     let lastMs = now
-    for (let slot = 0; slot < SLOTS; slot += 1) {
+    for (let slot = 0; slot < this.slots; slot += 1) {
       if ((this.seconds[slot] as number) < this.oldestSecond || this.amounts[slot] === 0) continue
-      lastMs = Math.max(lastMs, (this.youngestMs[slot] as number) + WINDOW_MS)
+      lastMs = Math.max(lastMs, (this.youngestMs[slot] as number) + this.windowMs)
     }
     return lastMs - now
   }
@@ -100,7 +106,7 @@ export class SlidingWindow {
   private add(amount: number, nowMs: number): void {
     if (amount <= 0) return
     const second = Math.floor(nowMs / BUCKET_MS)
-    const slot = second % SLOTS
+    const slot = second % this.slots
     if (this.seconds[slot] !== second) {
       this.seconds[slot] = second
       this.amounts[slot] = 0
@@ -117,8 +123,8 @@ export class SlidingWindow {
     if (now <= this.seenMs) return this.seenMs
     this.seenMs = now
     const newestSecond = Math.floor(now / BUCKET_MS)
-    // Everything that still counts lies within SLOTS seconds of the oldest: no walk is longer.
-    const lastSecond = Math.min(newestSecond, this.oldestSecond + SLOTS - 1)
+    // Everything that still counts lies within that many seconds of the oldest: no walk is longer.
+    const lastSecond = Math.min(newestSecond, this.oldestSecond + this.slots - 1)
     while (this.total > 0 && this.oldestSecond <= lastSecond && this.expire(now)) this.oldestSecond += 1
     if (this.total === 0) this.oldestSecond = newestSecond
     return now
@@ -126,9 +132,9 @@ export class SlidingWindow {
 
   /** Clears the oldest second; false while it still counts. */
   private expire(nowMs: number): boolean {
-    const slot = this.oldestSecond % SLOTS
+    const slot = this.oldestSecond % this.slots
     if (this.seconds[slot] !== this.oldestSecond) return true
-    if ((this.youngestMs[slot] as number) + WINDOW_MS > nowMs) return false
+    if ((this.youngestMs[slot] as number) + this.windowMs > nowMs) return false
     this.total -= this.amounts[slot] as number
     this.amounts[slot] = 0
     this.seconds[slot] = -1

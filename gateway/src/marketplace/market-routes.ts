@@ -2,20 +2,21 @@
 import { type RequestHandler, Router } from 'express'
 import type { Catalog, Model } from '../catalog/catalog.ts'
 import { principalOf } from '../http/principal.ts'
-import { formatId } from '../platform/ids.ts'
-import { formatScaled } from '../platform/money.ts'
 import type { Marketplace } from './marketplace.ts'
-import type { Offer } from './offer.ts'
-
-// 10^6 pico-dollars per token are a dollar per million; the multiplier adds six more digits.
-const PPM_DIGITS = 12
+import type { PriceFeed } from './price-feed.ts'
+import { type PricePoint, showPoint } from './price-show.ts'
+import type { ReputationView } from './reputation-view.ts'
 
 export function createMarketRoutes({
   marketplace,
+  feed,
+  reputations,
   catalog,
   authenticate,
 }: {
-  marketplace: Pick<Marketplace, 'offersFor' | 'modelsOnOffer'>
+  marketplace: Pick<Marketplace, 'modelsOnOffer'>
+  feed: Pick<PriceFeed, 'present'>
+  reputations: ReputationView
   catalog: Pick<Catalog, 'list'>
   authenticate: RequestHandler
 }): Router {
@@ -24,28 +25,37 @@ export function createMarketRoutes({
     principalOf(response)
     const onOffer = marketplace.modelsOnOffer()
     const models = catalog.list().filter(({ id }) => onOffer.has(id))
-    response.json({ data: models.map((model) => showModel(model, marketplace.offersFor(model.id))) })
+    response.json({
+      data: models.map((model) => showModel(model, feed.present({ model: model.id }), reputations)),
+    })
   })
   return router
 }
 
-function showModel(model: Model, offers: readonly Offer[]) {
+function showModel(model: Model, points: readonly PricePoint[], reputations: ReputationView) {
   return {
     id: model.id,
     name: model.name,
     contextWindow: model.contextWindow ?? null,
     maxOutputTokens: model.maxOutputTokens,
-    offers: offers.map(showOffer),
+    offers: points.map((point) => ({
+      ...showOffer(point),
+      reputation: reputations.show(point.offer),
+    })),
   }
 }
 
-function showOffer({ listingId, provider, price }: Offer) {
-  const usdPerMTok = (picos: bigint) => formatScaled(picos * price.multiplierPpm, PPM_DIGITS)
+function showOffer(point: PricePoint) {
+  const { listing, provider, version, usdPerMTok, usdPerRequest, schedule, announced } = showPoint(point)
   return {
-    listingId: formatId('lst-', listingId),
-    provider: provider.id,
-    inputUsdPerMTok: usdPerMTok(price.table.base.uncachedInput),
-    outputUsdPerMTok: usdPerMTok(price.table.base.output),
+    listingId: listing,
+    provider,
+    inputUsdPerMTok: usdPerMTok.input,
+    outputUsdPerMTok: usdPerMTok.output,
+    usdPerRequest,
+    priceVersion: version,
+    schedule,
+    announced,
     state: 'active',
   }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import supertest from 'supertest'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { createAnsweringEgress } from '../../test/support/answering-egress.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
 import { createAudit } from '../audit/audit.ts'
 import { loadCatalog } from '../catalog/catalog.ts'
@@ -11,11 +12,13 @@ import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import { toGatewayError } from '../platform/errors.ts'
 import { formatId, parseId, uuidv7 } from '../platform/ids.ts'
+import { createLocalKms } from '../platform/kms.ts'
 import { createLogger } from '../platform/logger.ts'
 import { createSealer } from '../platform/secrets.ts'
 import { loadProviders } from '../providers/registry.ts'
 import { environmentListingId } from './environment-listings.ts'
 import { createMarketplace, type Marketplace } from './marketplace.ts'
+import type { Offer } from './offer.ts'
 import { createListingRoutes } from './routes.ts'
 
 const provider = {
@@ -56,7 +59,11 @@ const catalog = loadCatalog({
     ],
   },
 })
-const sealer = createSealer(randomBytes(32))
+const sealer = createSealer(createLocalKms({ current: randomBytes(32) }))
+const door = createAnsweringEgress()
+const keyPepper = randomBytes(32)
+let markets = 0
+let keys = 0
 const logger = createLogger({ level: 'silent' })
 const KEY = 'sk-test-upstream-key-1234'
 const multiplier = { kind: 'multiplier', ppm: 900_000 }
@@ -81,17 +88,23 @@ async function openMarket(
   options: { listens?: boolean } = {},
 ): Promise<Marketplace> {
   const { database, url } = testDatabase
+  markets += 1
   const opening = await createMarketplace({
     database,
     ...(options.listens === false ? {} : { databaseUrl: url }),
     catalog,
     providers,
     sealer,
+    egress: door,
+    secrets: { keyPepper },
+    node: { nodeId: `node-${markets}` },
     config: {
       mode: 'play',
       feeBps: 500n,
       allowPrivateUpstreams: false,
+      allowCustomEndpoints: false,
       environmentListings: true,
+      priceNoticeMs: 300_000,
       ...change,
     },
     audit: createAudit({ database, logger }),
@@ -117,6 +130,7 @@ beforeAll(async () => {
 })
 
 beforeEach(async () => {
+  door.answer = () => undefined
   await testDatabase.database.prisma.listing.deleteMany()
   await marketplace.refresh()
 })
@@ -134,7 +148,10 @@ function as(who: 'operator' | 'seller' | 'other' | 'buyer' | 'key', market = mar
     response.locals.principal = principalOf(who)
     next()
   }
-  app.use('/api', createListingRoutes({ listings: market.listings, catalog, authenticate }))
+  app.use(
+    '/api',
+    createListingRoutes({ ...market, reputations: { show: () => null }, catalog, authenticate }),
+  )
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction) => {
     sendError(response, toGatewayError(thrown), 'gen-test')
   })
@@ -155,20 +172,35 @@ function principalOf(who: string): Principal {
 
 const path = '/api/marketplace/listings'
 
+/** A listing of the seller's, made by an operator, when it is on the market. */
 async function listed(change: Record<string, unknown> = {}) {
+  keys += 1
   const { body, status } = await as('operator')
     .post(path)
-    .send({ ...draft, organisationId: formatId('org-', sellerId), ...change })
+    .send({ ...draft, key: `${KEY}-${keys}`, organisationId: formatId('org-', sellerId), ...change })
   if (status !== 201) throw new Error(JSON.stringify(body))
-  return body
+  return whenSettled(body.id)
+}
+
+/** The listing when its verification has been tried. */
+async function whenSettled(id: string, market = marketplace) {
+  await market.verified([parseId('lst-', id) as string], 10_000)
+  return (await as('operator', market).get(`${path}/${id}`)).body
+}
+
+/** What egress would send for an offer. */
+async function openedKey(offer: Offer | undefined, aad = offer?.credentialAad ?? ''): Promise<string> {
+  return (await sealer.open(offer?.sealedCredential as Uint8Array, aad)).reveal()
 }
 
 const offers = (model = 'openai/gpt-4o-mini', market = marketplace) => market.offersFor(model)
 
-test('an operator lists a key, and its offer is on the market when the answer comes', async () => {
+test('an operator lists a key, and its offer is on the market when the key was seen to work', async () => {
   const answer = await as('operator').post(path).send(draft)
   expect(answer.status).toBe(201)
-  expect(answer.body).toMatchObject({
+  expect(answer.body).toMatchObject({ state: 'verifying', stateReason: 'listing_created' })
+  expect(offers()).toEqual([])
+  expect(await whenSettled(answer.body.id)).toMatchObject({
     organisationId: formatId('org-', platformId),
     provider: 'openai',
     baseUrl: 'https://api.openai.com/v1',
@@ -183,7 +215,8 @@ test('an operator lists a key, and its offer is on the market when the answer co
     ],
     capacity: { requestsPerMinute: 60, tokensPerMinute: null, concurrency: 4 },
     state: 'active',
-    stateReason: 'operator_attested',
+    stateReason: 'verified',
+    verification: { step: null, outcome: 'passed', attempts: 1 },
   })
   const [offer] = offers()
   expect(offer).toMatchObject({
@@ -194,7 +227,7 @@ test('an operator lists a key, and its offer is on the market when the answer co
     playOnly: false,
   })
   expect(offer?.price).toMatchObject({ multiplierPpm: 900_000n, feeBps: 500n })
-  expect(sealer.open(offer?.sealedCredential as Uint8Array, offer?.credentialAad ?? '')).toBe(KEY)
+  expect(await openedKey(offer)).toBe(KEY)
   expect([...marketplace.modelsOnOffer()]).toEqual(['openai/gpt-4o-mini'])
 })
 
@@ -202,6 +235,7 @@ test('the key is never shown, logged or audited, and is not in the table in the 
   const created = await listed()
   const replacement = 'sk-another-key-of-9876'
   const updated = await as('operator').put(`${path}/${created.id}`).send({ key: replacement })
+  await whenSettled(created.id)
   const shown = await as('seller').get(`${path}/${created.id}`)
   const list = await as('operator').get(path)
   const { rows } = await testDatabase.database.pool.query(
@@ -214,7 +248,10 @@ test('the key is never shown, logged or audited, and is not in the table in the 
   expect(updated.body.keyHint).toBe('9876')
   expect(audited.map(({ action, actorType }) => `${action} by ${actorType}`)).toEqual([
     'listing.created by user',
+    'listing.active by system',
     'listing.updated by user',
+    'listing.verifying by user',
+    'listing.active by system',
   ])
 })
 
@@ -282,22 +319,56 @@ test('with private upstreams an operator may list a machine of his own', async (
   const open = await openMarket({ allowPrivateUpstreams: true }, { listens: false })
   const answer = await as('operator', open)
     .post(path)
-    .send({ ...draft, baseUrl: 'http://127.0.0.1:9999/v1' })
+    .send({ ...draft, baseUrl: 'http://127.0.0.1:9999/v1', ground: 'own_endpoint' })
   expect(answer.body.baseUrl).toBe('http://127.0.0.1:9999/v1')
 })
 
-test('only operators create listings; a key cannot even see them', async () => {
-  expect((await as('seller').post(path).send(draft)).status).toBe(403)
+test('a seller lists his own and nobody else’s; a buyer lists nothing; a key cannot even see them', async () => {
+  const other = await as('seller')
+    .post(path)
+    .send({ ...draft, organisationId: formatId('org-', otherId) })
+  expect([other.status, other.body.error.param]).toEqual([403, 'organisationId'])
+  const own = await as('seller').post(path).send(draft)
+  expect(own.body).toMatchObject({ organisationId: formatId('org-', sellerId), state: 'verifying' })
+  expect(await whenSettled(own.body.id)).toMatchObject({ state: 'active' })
+  expect((await as('buyer').post(path).send(draft)).status).toBe(403)
   expect((await as('key').get(path)).status).toBe(403)
 })
 
-test('people see their own listings; the others are not there', async () => {
+test('a seller cannot point a listing into the network of the operator, who may', async () => {
+  const open = await openMarket({ allowPrivateUpstreams: true }, { listens: false })
+  const own = { ...draft, baseUrl: 'http://127.0.0.1:9999/v1', ground: 'own_endpoint' }
+  expect((await as('seller', open).post(path).send(own)).body.error.param).toBe('baseUrl')
+})
+
+test('people see their own listings whole; of others what is on offer, and no more of it than buyers need', async () => {
   const own = await listed()
-  expect((await as('seller').get(path)).body.data).toHaveLength(1)
-  expect((await as('other').get(path)).body.data).toEqual([])
-  expect((await as('other').get(`${path}?organisation=${formatId('org-', sellerId)}`)).body.data).toEqual([])
+  const paused = await listed({ name: 'Asleep' })
+  await as('seller').put(`${path}/${paused.id}`).send({ state: 'paused' })
+  expect((await as('seller').get(path)).body.data).toHaveLength(2)
+  const [seen, ...more] = (await as('other').get(path)).body.data
+  expect(more).toEqual([])
+  expect(seen).toEqual({
+    id: own.id,
+    provider: 'openai',
+    name: 'East',
+    host: 'api.openai.com',
+    models: [
+      expect.objectContaining({
+        model: 'openai/gpt-4o-mini',
+        usdPerMTok: expect.objectContaining({ input: '0.135' }),
+      }),
+    ],
+    ground: 'own_organisation',
+    state: 'active',
+    health: 'healthy',
+    createdAt: own.createdAt,
+  })
+  expect((await as('buyer').get(`${path}/${own.id}`)).body.keyHint).toBe(own.keyHint)
+  expect((await as('other').get(`${path}/${own.id}`)).body).toEqual(seen)
+  expect((await as('other').get(`${path}?scope=own`)).body.data).toEqual([])
   for (const request of [
-    as('other').get(`${path}/${own.id}`),
+    as('other').get(`${path}/${paused.id}`),
     as('other').put(`${path}/${own.id}`).send({ name: 'x' }),
     as('other').delete(`${path}/${own.id}`),
   ]) {
@@ -307,7 +378,7 @@ test('people see their own listings; the others are not there', async () => {
     expect((await as('operator').get(`${path}/${id}`)).status).toBe(404)
 })
 
-test('a seller reprices, resizes, pauses and resumes his own, and cannot move it or change its key', async () => {
+test('a seller reprices, resizes, pauses and resumes his own, and what is new of it is verified first', async () => {
   const { id } = await listed()
   const half = { kind: 'multiplier', ppm: 500_000 }
   const changed = await as('seller')
@@ -319,6 +390,8 @@ test('a seller reprices, resizes, pauses and resumes his own, and cannot move it
     })
   expect(changed.body).toMatchObject({ name: 'West', capacity: { requestsPerMinute: 60, concurrency: null } })
   expect(offers()).toEqual([])
+  expect(changed.body).toMatchObject({ state: 'verifying', stateReason: 'models_changed' })
+  await whenSettled(id)
   expect(offers('openai/gpt-4o')[0]?.price.multiplierPpm).toBe(500_000n)
   await as('seller').put(`${path}/${id}`).send({ state: 'paused' })
   expect(offers('openai/gpt-4o')).toEqual([])
@@ -326,13 +399,9 @@ test('a seller reprices, resizes, pauses and resumes his own, and cannot move it
     'resumed_by_seller',
   )
   expect(offers('openai/gpt-4o')).toHaveLength(1)
-  for (const change of [
-    { key: 'sk-new-key-of-mine' },
-    { baseUrl: 'https://eu.api.openai.com/v1' },
-    { ground: 'own_endpoint' },
-  ]) {
-    expect((await as('seller').put(`${path}/${id}`).send(change)).status).toBe(403)
-  }
+  const key = await as('seller').put(`${path}/${id}`).send({ key: 'sk-new-key-of-mine' })
+  expect(key.body).toMatchObject({ state: 'verifying', stateReason: 'key_changed' })
+  await whenSettled(id)
   expect((await as('buyer').put(`${path}/${id}`).send({ name: 'x' })).status).toBe(403)
   expect((await as('seller').put(`${path}/${id}`).send({})).status).toBe(400)
 })
@@ -345,22 +414,23 @@ test('what an operator paused, a seller cannot resume', async () => {
 
 test('a listing that moves to another host needs its key again: the old one does not open there', async () => {
   const { id } = await listed()
-  const before = offers()[0]
   const moved = { baseUrl: 'https://eu.api.openai.com/v1' }
   const refused = await as('operator').put(`${path}/${id}`).send(moved)
   expect(refused.status).toBe(400)
   expect(refused.body.error.param).toBe('key')
   const samePlace = await as('operator').put(`${path}/${id}`).send({ baseUrl: 'https://api.openai.com/v2' })
   expect(samePlace.status).toBe(200)
+  await whenSettled(id)
+  const before = offers()[0]
   await as('operator')
     .put(`${path}/${id}`)
     .send({ ...moved, key: 'sk-new-key-for-eu' })
+  expect(offers()).toEqual([])
+  await whenSettled(id)
   const after = offers()[0]
   expect(after?.baseUrl).toBe(moved.baseUrl)
-  expect(sealer.open(after?.sealedCredential as Uint8Array, after?.credentialAad ?? '')).toBe(
-    'sk-new-key-for-eu',
-  )
-  expect(() => sealer.open(before?.sealedCredential as Uint8Array, after?.credentialAad ?? '')).toThrow()
+  expect(await openedKey(after)).toBe('sk-new-key-for-eu')
+  await expect(openedKey(before, after?.credentialAad)).rejects.toThrow()
 })
 
 test('a deleted listing leaves the market, the lists and its key behind', async () => {
@@ -393,6 +463,8 @@ test('lists are paged without gaps and filtered by provider, model, state and na
   expect(await count('model=gpt-mini')).toBe(5)
   expect(await count('model=gpt-unknown')).toBe(0)
   expect(await count('search=EAST%203')).toBe(1)
+  expect(await count('search=%25%25%25')).toBe(0)
+  expect(await count('search=st__')).toBe(0)
   expect(await count(`organisation=${formatId('org-', otherId)}`)).toBe(0)
   for (const query of [
     'limit=0',
@@ -401,6 +473,9 @@ test('lists are paged without gaps and filtered by provider, model, state and na
     'cursor=x',
     'organisation=x',
     'search=%00',
+    'search=ea',
+    'health=well',
+    'maxInputUsdPerMTok=cheap',
     'nonsense=1',
   ]) {
     expect((await as('operator').get(`${path}?${query}`)).status).toBe(400)
@@ -410,7 +485,7 @@ test('lists are paged without gaps and filtered by provider, model, state and na
 test('a listing whose key was refused leaves the market at once, and comes back with a new key', async () => {
   const { id } = await listed()
   const revision = offers()[0]?.revision ?? 0
-  const pausing = marketplace.pause(parseId('lst-', id) as string, 'disabled', 'key_rejected')
+  const pausing = marketplace.setState(parseId('lst-', id) as string, 'disabled', 'key_rejected')
   expect(offers()).toEqual([])
   await pausing
   await marketplace.refresh()
@@ -419,8 +494,9 @@ test('a listing whose key was refused leaves the market at once, and comes back 
     state: 'disabled',
     stateReason: 'key_rejected',
   })
-  expect((await as('seller').put(`${path}/${id}`).send({ state: 'active' })).status).toBe(409)
-  await as('operator').put(`${path}/${id}`).send({ key: 'sk-a-fresh-key-0001' })
+  await as('seller').put(`${path}/${id}`).send({ key: 'sk-a-fresh-key-0001' })
+  expect(offers()).toEqual([])
+  expect(await whenSettled(id)).toMatchObject({ state: 'active', stateReason: 'verified' })
   expect(offers()).toHaveLength(1)
   expect(offers()[0]?.revision).toBeGreaterThan(revision)
 })
@@ -456,9 +532,9 @@ test('offers outlive a database that does not answer, and a pause is written whe
     .spyOn(database.prisma, '$transaction')
     .mockRejectedValue(new Error('the database is gone') as never)
   await expect(marketplace.refresh()).rejects.toThrow('gone')
-  await expect(marketplace.pause(parseId('lst-', id) as string, 'disabled', 'key_rejected')).rejects.toThrow(
-    'gone',
-  )
+  await expect(
+    marketplace.setState(parseId('lst-', id) as string, 'disabled', 'key_rejected'),
+  ).rejects.toThrow('gone')
   expect(offers().map((offer) => formatId('lst-', offer.listingId))).toEqual([other.id])
   broken.mockRestore()
   failing.mockRestore()
@@ -470,8 +546,11 @@ test('offers outlive a database that does not answer, and a pause is written whe
   )
 })
 
+const environmentId = formatId('lst-', environmentListingId('openai'))
+
 test('a vendor key in the environment is a listing of all its models at list price, the same at every start', async () => {
   await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY, GROQ_API_KEY: KEY })
+  expect(await whenSettled(environmentId)).toMatchObject({ state: 'active' })
   expect([...marketplace.modelsOnOffer()].sort()).toEqual(['openai/gpt-4o', 'openai/gpt-4o-mini'])
   const [offer] = offers('openai/gpt-4o')
   expect(offer).toMatchObject({
@@ -480,23 +559,62 @@ test('a vendor key in the environment is a listing of all its models at list pri
     upstreamModel: 'gpt-4o',
   })
   await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: 'sk-rotated-key-7777' })
-  const renewed = offers('openai/gpt-4o')[0]
-  expect(sealer.open(renewed?.sealedCredential as Uint8Array, renewed?.credentialAad ?? '')).toBe(
-    'sk-rotated-key-7777',
-  )
+  expect(offers('openai/gpt-4o')).toEqual([])
+  await whenSettled(environmentId)
+  expect(await openedKey(offers('openai/gpt-4o')[0])).toBe('sk-rotated-key-7777')
   expect(await testDatabase.database.prisma.listing.count()).toBe(1)
   await marketplace.ensureEnvironmentListings({})
   expect(offers('openai/gpt-4o')).toEqual([])
-  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: 'sk-rotated-key-7777' })
   expect(offers('openai/gpt-4o')).toHaveLength(1)
 })
 
-test('an environment listing that an operator paused stays paused, and one that play may not use is hidden', async () => {
+test('a start with the same vendor key goes on serving without asking the vendor again', async () => {
   await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
-  const hiding = await openMarket({ environmentListings: false }, { listens: false })
-  expect(offers('openai/gpt-4o', hiding)).toEqual([])
-  const id = formatId('lst-', environmentListingId('openai'))
-  await as('operator').put(`${path}/${id}`).send({ state: 'paused' })
+  await whenSettled(environmentId)
+  const asked = door.asked.length
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  expect(offers('openai/gpt-4o')).toHaveLength(1)
+  expect(door.asked).toHaveLength(asked)
+})
+
+test('models that a vendor key does not list are left out of its listing, also at the next start', async () => {
+  door.answer = ({ method }) =>
+    method === 'GET' ? { status: 200, body: '{"data":[{"id":"gpt-4o-2024-08-06"}]}' } : undefined
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: 'sk-of-a-small-account' })
+  expect(await whenSettled(environmentId)).toMatchObject({ verification: { unlisted: ['gpt-4o-mini'] } })
+  expect([...marketplace.modelsOnOffer()]).toEqual(['openai/gpt-4o'])
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: 'sk-of-a-small-account' })
+  expect([...marketplace.modelsOnOffer()]).toEqual(['openai/gpt-4o'])
+})
+
+test('a vendor listing that an operator deleted is not made again, and the gateway still starts', async () => {
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  await as('operator').delete(`${path}/${environmentId}`)
   await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
   expect(offers('openai/gpt-4o')).toEqual([])
+})
+
+test('an environment listing that an operator paused stays paused', async () => {
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  await whenSettled(environmentId)
+  await as('operator').put(`${path}/${environmentId}`).send({ state: 'paused' })
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  expect(offers('openai/gpt-4o')).toEqual([])
+})
+
+test('a vendor key that play may not use is not spent a token on, and its listing waits', async () => {
+  const hiding = await openMarket({ environmentListings: false }, { listens: false })
+  const asked = door.asked.length
+  await hiding.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  expect(await whenSettled(environmentId, hiding)).toMatchObject({
+    state: 'draft',
+    stateReason: 'environment_listings_off',
+  })
+  await marketplace.ensureEnvironmentListings({ OPENAI_API_KEY: KEY })
+  expect(await whenSettled(environmentId)).toMatchObject({ state: 'active' })
+  await hiding.refresh()
+  expect(offers('openai/gpt-4o', hiding)).toEqual([])
+  expect((await as('buyer', hiding).get(path)).body.data).toEqual([])
+  expect(door.asked.length - asked).toBe(2)
 })

@@ -4,20 +4,27 @@
  */
 import type { Audit } from '../audit/audit.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Egress } from '../egress/egress.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Config } from '../platform/config.ts'
 import type { Database } from '../platform/database.ts'
-import { formatId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Sealer } from '../platform/secrets.ts'
 import type { Providers } from '../providers/registry.ts'
+import { credentialAad } from './credential-aad.ts'
 import { ensureEnvironmentListings, environmentListingId } from './environment-listings.ts'
 import { followMarket } from './follow-market.ts'
+import { createGrounds, type Grounds } from './grounds.ts'
+import type { ListingSights, Sight } from './listing-sight.ts'
 import { createListings, type Listings } from './listings.ts'
 import type { Offer } from './offer.ts'
+import { createPriceBook, type PriceBook } from './price-book.ts'
+import { createListingSearch, type ListingSearch } from './search-listings.ts'
 import { buildSnapshot, emptySnapshot, type MarketSnapshot } from './snapshot.ts'
-import { inTransaction, loadOffers, updateListing } from './store.ts'
+import { loadOffers } from './store.ts'
+import { createSystemStates, type OffMarket } from './system-states.ts'
+import { createVerifyJobs, type VerifyJobs } from './verify-jobs.ts'
 
 export interface MarketplaceDeps {
   database: Database
@@ -26,14 +33,26 @@ export interface MarketplaceDeps {
   catalog: Catalog
   providers: Providers
   sealer: Pick<Sealer, 'seal'>
-  config: Pick<Config, 'mode' | 'feeBps' | 'allowPrivateUpstreams' | 'environmentListings'>
+  egress: Pick<Egress, 'send' | 'get'>
+  secrets: { keyPepper: Buffer }
+  /** Whose leases on verifications are ours. */
+  node: { nodeId: string }
+  config: Pick<
+    Config,
+    | 'mode'
+    | 'feeBps'
+    | 'allowPrivateUpstreams'
+    | 'allowCustomEndpoints'
+    | 'environmentListings'
+    | 'priceNoticeMs'
+  >
   audit: Audit
   logger: Logger
   metrics?: Pick<Metrics, 'gauge'>
+  /** Told, by `credentialAad`, whose credentials may stay open. */
+  keepCredentials?: (aads: ReadonlySet<string>) => void
   clock: Clock
 }
-
-export type PausedState = 'paused' | 'suspended' | 'disabled' | 'quarantined'
 
 export interface Marketplace {
   /** Today's offers for a model, sorted by listing; the same list until something changes. */
@@ -41,16 +60,44 @@ export interface Marketplace {
   modelsOnOffer(): ReadonlySet<string>
   /** Resolves when the snapshot has everything that was committed before the call. Rejects when it cannot be read. */
   refresh(): Promise<void>
-  /** Takes a listing off the market: here at once, everywhere when it is written. An unreachable database is retried. */
-  pause(listingId: string, state: PausedState, reason: string): Promise<void>
+  /**
+   * A rule takes a listing off the market: here at once, everywhere when it is written. An unreachable database is
+   * retried. Nothing follows for a listing that is in this state or a heavier one, or that is a draft.
+   */
+  setState(listingId: string, state: OffMarket, reason: string): Promise<void>
+  /** The rule's reason is over: what it alone had taken off the market returns. */
+  resume(listingId: string, reason: string): Promise<void>
+  /** As `setState`. */
+  pause(listingId: string, state: OffMarket, reason: string): Promise<void>
   /** Makes the operator's listings from vendor keys (by the name of their variable) and disables those without one. */
   ensureEnvironmentListings(vendorKeys: Readonly<Record<string, string>>): Promise<void>
   /** What people do with listings. */
   listings: Listings
+  /** What people find of listings. */
+  search: ListingSearch
+  grounds: Grounds
+  /** Resolves when these listings' keys were tried, at the latest after `withinMs`. */
+  verified: VerifyJobs['settled']
+  /** From now on listings are shown with what the traffic knows of them. */
+  watch(sights: ListingSights): void
+  sights(): ListingSights
+  /** What listings ask and have asked. */
+  prices: PriceBook
   close(): Promise<void>
 }
 
 const noOffers: readonly Offer[] = Object.freeze([])
+
+/** Until somebody watches: nothing is known against any listing. */
+const unwatched: Sight = Object.freeze({
+  fill: 0,
+  headroom: {},
+  breakers: [],
+  resting: [],
+  notChosen: {},
+  reputation: null,
+  successRate: null,
+})
 
 /** Loads the snapshot and follows the market. Throws when the first load fails. */
 export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketplace> {
@@ -58,19 +105,18 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
   const environmentIds = providers.list().map(({ id }) => environmentListingId(id))
   const hiddenListings = new Set(config.environmentListings ? [] : environmentIds)
   let snapshot: MarketSnapshot = emptySnapshot
-  // Taken off here and not yet known to be so in the database.
-  const pausing = new Map<string, { state: PausedState; reason: string }>()
+  let sights: ListingSights = { sightOf: () => unwatched }
   let running: Promise<void> | undefined
   let queued: Promise<void> | undefined
 
   async function load(): Promise<void> {
     const rows = await loadOffers(database)
-    const usable = pausing.size === 0 ? rows : rows.filter(({ listingId }) => !pausing.has(listingId))
-    const { mode, feeBps } = config
-    const next = buildSnapshot(usable, { catalog, providers, feeBps, mode, hiddenListings })
+    const usable = rows.filter(({ listingId }) => !states.isOff(listingId))
+    const next = buildSnapshot(usable, { ...deps, ...config, hiddenListings, nowMs: deps.clock.nowMs() })
     if (next.faults.length > 0)
       logger.warn({ faults: next.faults.slice(0, 20) }, 'some offers cannot be used')
     snapshot = next
+    deps.keepCredentials?.(new Set(usable.map(credentialAad)))
   }
 
   /** At most one load runs and one waits; whoever comes meanwhile shares the one that waits. */
@@ -90,46 +136,51 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
     return queued
   }
 
-  async function pause(listingId: string, state: PausedState, reason: string): Promise<void> {
-    pausing.set(listingId, { state, reason })
-    snapshot = withoutListing(snapshot, listingId)
-    await writePause(listingId)
-  }
-
-  async function writePause(listingId: string): Promise<void> {
-    const wanted = pausing.get(listingId)
-    if (!wanted) return
-    await inTransaction(database, async (transaction) => {
-      const changed = await updateListing(transaction, listingId, {
-        state: wanted.state,
-        stateReason: wanted.reason,
-      })
-      if (!changed) return
-      const subject = formatId('lst-', listingId)
-      await audit.record(
-        { actor: 'system', action: `listing.${wanted.state}`, subject, detail: { reason: wanted.reason } },
-        transaction,
-      )
-    })
-    if (pausing.get(listingId) === wanted) pausing.delete(listingId)
-  }
-
-  async function retryPauses(): Promise<void> {
-    for (const listingId of pausing.keys()) await writePause(listingId)
-  }
+  const states = createSystemStates({
+    database,
+    audit,
+    onOff: (listingId) => {
+      snapshot = withoutListing(snapshot, listingId)
+    },
+    onBack: refresh,
+  })
 
   await refresh()
+  // What is committed is done, whether or not it can be read back now: the poll catches up.
+  const catchUp = () =>
+    refresh().catch((error) => logger.warn({ err: error }, 'a changed listing is not on the market yet'))
+  const grounds = createGrounds({ ...deps, onChange: changed })
+  const verifications = createVerifyJobs({
+    ...deps,
+    nodeId: deps.node.nodeId,
+    grounds,
+    unused: hiddenListings,
+    ofAllModels: new Set(environmentIds),
+    onChange: catchUp,
+  })
+  async function changed(): Promise<void> {
+    verifications.kick()
+    await catchUp()
+  }
   const follower = followMarket({
     database,
     databaseUrl: deps.databaseUrl,
     logger,
     onChange: refresh,
-    onPoll: retryPauses,
+    async onPoll() {
+      verifications.kick()
+      await states.retry()
+    },
   })
-  // What is committed is done, whether or not it can be read back now: the poll catches up.
-  const catchUp = () =>
-    refresh().catch((error) => logger.warn({ err: error }, 'a changed listing is not on the market yet'))
-  const listings = createListings({ ...deps, onChange: catchUp })
+  const listings = createListings({ ...deps, grounds, onChange: changed })
+  const prices = createPriceBook(deps)
+  const search = createListingSearch({
+    ...deps,
+    prices,
+    sights: () => sights,
+    unused: hiddenListings,
+  })
+  verifications.kick()
   deps.metrics?.gauge('gateway_offers', 'Offers on the market: listings times models.', () =>
     countOffers(snapshot),
   )
@@ -138,14 +189,26 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
     offersFor: (model) => snapshot.offersByModel.get(model) ?? noOffers,
     modelsOnOffer: () => snapshot.models,
     refresh,
-    pause,
+    setState: states.set,
+    resume: states.resume,
+    pause: states.set,
     async ensureEnvironmentListings(vendorKeys) {
-      await ensureEnvironmentListings({ ...deps, vendorKeys })
+      await ensureEnvironmentListings({ ...deps, vendorKeys, unused: hiddenListings })
+      verifications.kick()
       await refresh()
     },
     listings,
+    search,
+    grounds,
+    verified: verifications.settled,
+    watch(seen) {
+      sights = seen
+    },
+    sights: () => sights,
+    prices,
     async close() {
       await follower.close()
+      await verifications.close()
       await Promise.allSettled([running, queued])
     },
   }

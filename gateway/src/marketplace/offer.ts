@@ -1,5 +1,6 @@
 import type { PriceSnapshot } from '../catalog/price.ts'
 import type { ProviderConfig } from '../providers/provider.ts'
+import type { PriceSchedule } from './price-versions.ts'
 
 /** One listing's model at today's price: what the router ranks and a request freezes. */
 export interface Offer extends CapacityLimits {
@@ -18,6 +19,8 @@ export interface Offer extends CapacityLimits {
   /** The provider's own name for it. */
   upstreamModel: string
   price: PriceSnapshot
+  /** Absent when the price never changes by itself; else `priceNow` says the price of the moment. */
+  schedule?: PriceSchedule
   /** What this model of the listing may carry, within what the listing may. */
   modelCapacity?: CapacityLimits
   /** Who answers: the provider itself, or a server of the seller's, whose counts are not proof of anything. */

@@ -1,63 +1,94 @@
 import { type Request, type RequestHandler, Router } from 'express'
-import { cursorId, pageOf } from '../audit/page.ts'
+import type { z } from 'zod'
+import { cursorId } from '../audit/page.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { userOf } from '../http/principal.ts'
 import { validate } from '../http/validate.ts'
 import { GatewayError } from '../platform/errors.ts'
-import { parseId } from '../platform/ids.ts'
+import { formatId, parseId } from '../platform/ids.ts'
 import type { Listings } from './listings.ts'
+import type { PriceBook } from './price-book.ts'
+import type { ReputationView } from './reputation-view.ts'
 import { createListingBody, listListingsQuery, updateListingBody } from './schema.ts'
-import { showListing } from './show-listing.ts'
+import type { Found, ListingQuery, ListingSearch } from './search-listings.ts'
+import { type PriceOf, showListing, showPublicListing } from './show-listing.ts'
 import type { ListingRecord } from './store.ts'
 
 export interface ListingRoutesDeps {
   listings: Listings
+  search: ListingSearch
+  prices: Pick<PriceBook, 'ofListings'>
+  reputations: ReputationView
   catalog: Pick<Catalog, 'find'>
   authenticate: RequestHandler
 }
 
-/** Listings: every seller's for operators, one's own for everyone else. Paths relative to `/api`. */
-export function createListingRoutes({ listings, catalog, authenticate }: ListingRoutesDeps): Router {
+/** Listings: one's own whole, others' as far as they are on offer, all of it for operators. Paths relative to `/api`. */
+export function createListingRoutes(deps: ListingRoutesDeps): Router {
+  const { listings, search, prices, reputations, catalog, authenticate } = deps
   const router = Router()
-  const show = (listing: ListingRecord) => showListing(listing, catalog)
+  async function ofListings(ids: readonly string[]): Promise<PriceOf> {
+    const priceOf = await prices.ofListings(ids)
+    return (listingId, model) => ({
+      ...priceOf(listingId, model),
+      reputation: reputations.show({ listingId, model }),
+    })
+  }
+  async function showAll(found: readonly Found[]) {
+    const priceOf = await ofListings(found.map(({ listing }) => listing.id))
+    return found.map(({ listing, isWhole, health }) =>
+      isWhole ? showListing(listing, priceOf, health) : showPublicListing(listing, priceOf, health),
+    )
+  }
+  const show = async (listing: ListingRecord) => showListing(listing, await ofListings([listing.id]))
 
   router.post('/marketplace/listings', authenticate, async (request, response) => {
     const actor = userOf(response)
     const draft = validate(createListingBody, request.body ?? {})
-    response.status(201).json(show(await listings.create(draft, actor)))
+    response.status(201).json(await show(await listings.create(draft, actor)))
   })
   router.get('/marketplace/listings', authenticate, async (request, response) => {
-    const { limit, cursor, organisation, model, ...filter } = validate(listListingsQuery, request.query)
-    const beforeId = cursorId('lst-', cursor)
-    const organisationId = organisation === undefined ? undefined : organisationNamed(organisation)
-    const rows = await listings.list(
-      {
-        limit: limit + 1,
-        ...definedOnly(filter),
-        ...(model ? { model: publicId(model, catalog) } : {}),
-        ...(beforeId ? { beforeId } : {}),
-        ...(organisationId ? { organisationId } : {}),
-      },
-      userOf(response),
-    )
-    response.json(pageOf(rows, limit, show))
+    const query = validate(listListingsQuery, request.query)
+    const { found, next } = await search.find(queryOf(query, catalog), userOf(response))
+    const nextCursor = next === null ? null : formatId('lst-', next)
+    response.json({ data: await showAll(found), hasMore: next !== null, nextCursor })
   })
   router.get('/marketplace/listings/:id', authenticate, async (request, response) => {
-    response.json(show(await listings.get(idOf(request), userOf(response))))
+    const [shown] = await showAll([await search.see(listingIdOf(request), userOf(response))])
+    response.json(shown)
   })
   router.put('/marketplace/listings/:id', authenticate, async (request, response) => {
     const actor = userOf(response)
     const changes = validate(updateListingBody, request.body ?? {})
-    response.json(show(await listings.update(idOf(request), changes, actor)))
+    response.json(await show(await listings.update(listingIdOf(request), changes, actor)))
   })
   router.delete('/marketplace/listings/:id', authenticate, async (request, response) => {
-    await listings.remove(idOf(request), userOf(response))
+    await listings.remove(listingIdOf(request), userOf(response))
     response.status(204).end()
   })
   return router
 }
 
-function idOf(request: Request): string {
+function queryOf(query: z.output<typeof listListingsQuery>, catalog: Pick<Catalog, 'find'>): ListingQuery {
+  const { limit, cursor, organisation, scope, maxInputUsdPerMTok, maxOutputUsdPerMTok, ...filter } = query
+  const model = filter.model === undefined ? undefined : publicId(filter.model, catalog)
+  const isCapped = maxInputUsdPerMTok !== undefined || maxOutputUsdPerMTok !== undefined
+  return {
+    ...definedOnly({
+      ...filter,
+      model,
+      beforeId: cursorId('lst-', cursor),
+      organisationId: organisation === undefined ? undefined : organisationNamed(organisation),
+      ceiling: isCapped
+        ? definedOnly({ model, input: maxInputUsdPerMTok, output: maxOutputUsdPerMTok })
+        : undefined,
+    }),
+    limit,
+    own: scope === 'own',
+  }
+}
+
+export function listingIdOf(request: Request): string {
   const id = parseId('lst-', String(request.params.id))
   if (id) return id
   throw new GatewayError('not_found', 'There is no such listing. GET /api/marketplace/listings lists yours.')

@@ -1,7 +1,11 @@
 /** What the listing routes accept. */
 import { z } from 'zod'
 import { pageQuery, queryText } from '../audit/page.ts'
+import { parseScaled } from '../platform/money.ts'
 import { displayName } from '../users/schema.ts'
+import { capacityBody } from './listing-capacity.ts'
+import { listingHealths } from './listing-sight.ts'
+import { listingStates } from './listing-states.ts'
 import { priceRule } from './price-rule.ts'
 
 /** More models than any vendor serves under one key. */
@@ -9,8 +13,6 @@ const MAX_MODELS = 1_000
 
 export const grounds = ['own_endpoint', 'authorised_reseller', 'own_organisation', 'demo'] as const
 export type Ground = (typeof grounds)[number]
-
-const listingStates = ['active', 'paused', 'suspended', 'disabled', 'quarantined'] as const
 
 const upstreamName = z.string().regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 visible ASCII characters')
 
@@ -21,21 +23,16 @@ const upstreamKey = z
 
 const models = z
   .array(
-    z.strictObject({ model: displayName(200), upstreamModel: upstreamName.optional(), price: priceRule }),
+    z.strictObject({
+      model: displayName(200),
+      upstreamModel: upstreamName.optional(),
+      price: priceRule,
+      /** What this model may carry, within what the listing may. */
+      capacity: capacityBody.optional(),
+    }),
   )
   .min(1)
   .max(MAX_MODELS)
-
-const bound = (max: number) => z.int().min(1).max(max).nullable()
-
-/** `null` or left out: no limit. */
-const capacity = z
-  .strictObject({
-    requestsPerMinute: bound(1_000_000),
-    tokensPerMinute: bound(2_000_000_000),
-    concurrency: bound(100_000),
-  })
-  .partial()
 
 export const createListingBody = z.strictObject({
   /** `org-…` of the seller; operators only, theirs is the platform when left out. */
@@ -45,9 +42,11 @@ export const createListingBody = z.strictObject({
   baseUrl: z.string().max(2_000).optional(),
   key: upstreamKey,
   models,
-  capacity: capacity.optional(),
+  capacity: capacityBody.optional(),
   /** On what ground this capacity may be sold; naming it attests it. */
   ground: z.enum(grounds),
+  /** Kept as it is until somebody says `active`; else its key is verified and it goes on the market. */
+  draft: z.boolean().optional(),
 })
 
 export type ListingDraft = z.output<typeof createListingBody>
@@ -58,21 +57,48 @@ export const updateListingBody = z
     baseUrl: z.string().max(2_000),
     key: upstreamKey,
     models,
-    capacity,
+    /** When changed prices shall hold; as soon as the notice is over when left out. */
+    effectiveAt: z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
+    capacity: capacityBody,
     ground: z.enum(grounds),
-    state: z.enum(['active', 'paused']),
+    /** The last three are the operator's to say. */
+    state: z.enum(['active', 'paused', 'suspended', 'disabled', 'quarantined']),
   })
   .partial()
   .refine((body) => Object.keys(body).length > 0, 'name at least one field to change')
+  .refine((body) => body.effectiveAt === undefined || body.models !== undefined, {
+    path: ['effectiveAt'],
+    message: 'is for changed prices: send models with it',
+  })
 
 export type ListingChanges = z.output<typeof updateListingBody>
+
+/** USD per million tokens, with the decimals of the prices that are shown. */
+export const CEILING_SCALE = 12
+
+const usdCeiling = z.string().transform((text, context) => {
+  const scaled = parseScaled(text, CEILING_SCALE)
+  if (scaled !== undefined) return scaled
+  context.addIssue('write USD per million tokens as a decimal such as 0.15')
+  return z.NEVER
+})
+
+/** Shorter ones find nearly everything, at the price of reading it. */
+const MIN_SEARCH = 3
 
 export const listListingsQuery = pageQuery.extend({
   provider: queryText(64).optional(),
   model: queryText(200).optional(),
   state: z.enum(listingStates).optional(),
+  health: z.enum(listingHealths).optional(),
+  maxInputUsdPerMTok: usdCeiling.optional(),
+  maxOutputUsdPerMTok: usdCeiling.optional(),
   /** Part of the name. */
-  search: queryText(100).optional(),
-  /** `org-…`; operators only. */
+  search: queryText(100)
+    .refine((text) => text.length >= MIN_SEARCH, `must have at least ${MIN_SEARCH} characters`)
+    .optional(),
+  /** `own`: those one may manage, for operators all; else also what others have on offer. */
+  scope: z.enum(['own', 'all']).default('all'),
+  /** `org-…` of the seller. */
   organisation: z.string().max(64).optional(),
 })

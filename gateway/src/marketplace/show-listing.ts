@@ -1,7 +1,8 @@
-import type { Catalog } from '../catalog/catalog.ts'
 import { formatId } from '../platform/ids.ts'
-import { formatScaled } from '../platform/money.ts'
-import { priceOf, priceRule } from './price-rule.ts'
+import { showCapacity } from './listing-capacity.ts'
+import type { ListingHealth } from './listing-sight.ts'
+import type { ListedPrice } from './price-book.ts'
+import type { ShownReputation } from './reputation-view.ts'
 import type { ListingRecord } from './store.ts'
 
 // A hint must not be a good part of the key it stands for.
@@ -12,8 +13,14 @@ export function hintOf(key: string): string {
   return key.length >= HINTED_KEY_CHARACTERS ? key.slice(-4) : ''
 }
 
-/** A listing as `/api` shows it. The credential is not among what is read, so it cannot be shown. */
-export function showListing(listing: ListingRecord, catalog: Pick<Catalog, 'find'>) {
+/** What is known of an offer beside its name: its price, and how it has served. */
+export type PriceOf = (
+  listingId: string,
+  model: string,
+) => (Partial<ListedPrice> & { reputation?: ShownReputation | null }) | undefined
+
+/** A listing as its seller and operators see it. The credential is not among what is read, so it cannot be shown. */
+export function showListing(listing: ListingRecord, priceOf: PriceOf, health?: ListingHealth) {
   return {
     id: formatId('lst-', listing.id),
     organisationId: formatId('org-', listing.organisationId),
@@ -21,37 +28,52 @@ export function showListing(listing: ListingRecord, catalog: Pick<Catalog, 'find
     name: listing.name,
     baseUrl: listing.baseUrl,
     keyHint: listing.credentialHint,
-    models: listing.models.map(({ model, upstreamModel, price }) => ({
+    models: listing.models.map(({ model, upstreamModel, capacity }) => ({
       model,
       upstreamModel,
-      price,
-      usdPerMTok: currentPrice(model, price, catalog),
+      ...(capacity === null ? {} : { capacity }),
+      ...priceOf(listing.id, model),
     })),
-    capacity: {
-      requestsPerMinute: listing.requestsPerMinute,
-      tokensPerMinute: listing.tokensPerMinute,
-      concurrency: listing.concurrency,
-    },
+    capacity: showCapacity(listing),
     ground: listing.ground,
     groundAttestedAt: listing.groundAttestedAt.toISOString(),
+    groundAttestedBy: listing.groundAttestedBy,
     state: listing.state,
     stateReason: listing.stateReason,
+    verification: showVerification(listing),
+    reviewReason: listing.reviewReason,
+    ...(health === undefined ? {} : { health }),
     createdAt: listing.createdAt.toISOString(),
     updatedAt: listing.updatedAt.toISOString(),
   }
 }
 
-/** What the rule comes to today; `null` when the model or its list price has gone from the catalogue since. */
-function currentPrice(model: string, rule: unknown, catalog: Pick<Catalog, 'find'>) {
-  try {
-    const { table, multiplierPpm } = priceOf(priceRule.parse(rule), catalog.find(model).listPrice, 0n)
-    const usd = (pico: bigint) => formatScaled(pico * multiplierPpm, 12)
-    return {
-      input: usd(table.base.uncachedInput),
-      output: usd(table.base.output),
-      cacheRead: usd(table.base.cacheRead),
-    }
-  } catch {
-    return null
+/** What anybody may know of a listing that is on offer: what it sells, for how much, and where it leads. */
+export function showPublicListing(listing: ListingRecord, priceOf: PriceOf, health: ListingHealth) {
+  return {
+    id: formatId('lst-', listing.id),
+    provider: listing.provider,
+    name: listing.name,
+    host: new URL(listing.baseUrl).host,
+    models: listing.models.map(({ model }) => ({ model, ...priceOf(listing.id, model) })),
+    ground: listing.ground,
+    state: listing.state,
+    health,
+    createdAt: listing.createdAt.toISOString(),
+  }
+}
+
+/** How far the verification is, or how the last one ended; null for a listing that never had one. */
+function showVerification({ state, verification, verifiedAt }: ListingRecord) {
+  if (!verification) return null
+  const { step, outcome, message, checkedAt, attempts, unlisted } = verification
+  return {
+    step: state === 'verifying' ? step : null,
+    outcome,
+    message,
+    checkedAt: checkedAt?.toISOString() ?? null,
+    attempts,
+    verifiedAt: verifiedAt?.toISOString() ?? null,
+    ...(unlisted.length === 0 ? {} : { unlisted }),
   }
 }

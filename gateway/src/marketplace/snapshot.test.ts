@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest'
 import { makeProvider, testModel } from '../../test/support/market.ts'
 import { loadCatalog } from '../catalog/catalog.ts'
+import type { Offer } from './offer.ts'
+import { nextChangeMs, priceNow } from './offer-price.ts'
 import { buildSnapshot, type SnapshotInput } from './snapshot.ts'
 import type { OfferRow } from './store.ts'
 
 const fixed = { kind: 'fixed', perMTok: { input: '1', output: '2' } }
+
+function priced(rule: unknown, version = 1, fromMs = 0) {
+  return [{ version, rule, fromMs }]
+}
 
 function row(listingId: string, change: Partial<OfferRow> = {}): OfferRow {
   return {
@@ -18,7 +24,7 @@ function row(listingId: string, change: Partial<OfferRow> = {}): OfferRow {
     tokensPerMinute: 100,
     concurrency: null,
     updatedAt: new Date(5),
-    models: [{ model: 'test/model', upstreamModel: 'm', price: fixed }],
+    models: [{ model: 'test/model', upstreamModel: 'm', prices: priced(fixed) }],
     ...change,
   }
 }
@@ -33,13 +39,14 @@ const input: SnapshotInput = {
   },
   providers: { find: (id) => (id === 'openai' ? makeProvider('openai') : undefined) },
   feeBps: 500n,
+  nowMs: 1_000,
   mode: 'play',
   hiddenListings: new Set(),
 }
 
 test('a listing of two models is two offers, with its limits and what its credential is bound to', () => {
   const listing = row('l', {
-    models: [...row('l').models, { model: 'test/other', upstreamModel: 'n', price: fixed }],
+    models: [...row('l').models, { model: 'test/other', upstreamModel: 'n', prices: priced(fixed) }],
   })
   const { offersByModel, models: named, faults } = buildSnapshot([listing], input)
   expect(faults).toEqual([])
@@ -53,7 +60,7 @@ test('a listing of two models is two offers, with its limits and what its creden
     backing: 'key',
     playOnly: false,
     revision: 5,
-    price: { feeBps: 500n },
+    price: { feeBps: 500n, version: 1 },
   })
   expect(offersByModel.get('test/model')?.[0]).not.toHaveProperty('concurrency')
 })
@@ -64,20 +71,23 @@ test('a row that makes no sense costs its own offers and nobody elses', () => {
       row('gone', { provider: 'nobody' }),
       row('half', {
         models: [
-          { model: 'test/gone', upstreamModel: 'm', price: fixed },
-          { model: 'test/model', upstreamModel: 'm', price: fixed },
+          { model: 'test/gone', upstreamModel: 'm', prices: priced(fixed) },
+          { model: 'test/model', upstreamModel: 'm', prices: priced(fixed) },
         ],
       }),
       row('unpriced', {
-        models: [{ model: 'test/model', upstreamModel: 'm', price: { kind: 'multiplier', ppm: 1_000_000 } }],
+        models: [
+          { model: 'test/model', upstreamModel: 'm', prices: priced({ kind: 'multiplier', ppm: 1_000_000 }) },
+        ],
       }),
-      row('garbage', { models: [{ model: 'test/model', upstreamModel: 'm', price: 'free!' }] }),
+      row('garbage', { models: [{ model: 'test/model', upstreamModel: 'm', prices: priced('free!') }] }),
+      row('unasked', { models: [{ model: 'test/model', upstreamModel: 'm', prices: [] }] }),
       row('sound'),
     ],
     input,
   )
   expect(offersByModel.get('test/model')?.map(({ listingId }) => listingId)).toEqual(['half', 'sound'])
-  expect(faults).toHaveLength(4)
+  expect(faults).toHaveLength(5)
 })
 
 test('demo listings exist in play only, hidden ones nowhere', () => {
@@ -91,4 +101,42 @@ test('demo listings exist in play only, hidden ones nowhere', () => {
     ['sound', false],
   ])
   expect(listed({ mode: 'live' })).toEqual([['sound', false]])
+})
+
+test('an offer carries the price in force and the one to come; a version that is over is left behind', () => {
+  const prices = [
+    ...priced(fixed, 1, 0),
+    ...priced({ ...fixed, perMTok: { input: '3', output: '4' } }, 2, 5_000),
+  ]
+  const at = (nowMs: number) => {
+    const models = [{ model: 'test/model', upstreamModel: 'm', prices }]
+    const [offer] =
+      buildSnapshot([row('l', { models })], { ...input, nowMs }).offersByModel.get('test/model') ?? []
+    return offer as Offer
+  }
+  const before = at(4_999)
+  expect(before.price.version).toBe(1)
+  expect(priceNow(before, { nowMs: 4_999, fillStep: 20 })).toBe(before)
+  expect(priceNow(before, { nowMs: 5_000, fillStep: 0 }).price).toMatchObject({ version: 2 })
+  expect(at(5_000).price.version).toBe(2)
+  expect(at(5_000)).not.toHaveProperty('schedule')
+})
+
+test('a windowed offer carries the price of the moment at which the market was read', () => {
+  const window = {
+    from: '00:00',
+    to: '01:00',
+    timeZone: 'UTC',
+    price: { ...fixed, perMTok: { input: '9', output: '9' } },
+  }
+  const models = [
+    {
+      model: 'test/model',
+      upstreamModel: 'm',
+      prices: priced({ kind: 'scheduled', base: fixed, windows: [window] }),
+    },
+  ]
+  const [offer] = buildSnapshot([row('l', { models })], input).offersByModel.get('test/model') ?? []
+  expect(offer?.price.table.base.uncachedInput).toBe(9_000_000n)
+  expect(nextChangeMs(offer as Offer, 1_000)).toBe(3_600_000)
 })

@@ -3,8 +3,11 @@ import type { Catalog, Model } from '../catalog/catalog.ts'
 import type { ProviderConfig } from '../providers/provider.ts'
 import { isHostOf } from './base-url.ts'
 import { credentialAad } from './credential-aad.ts'
+import { limitsOfJson, limitsOfRow } from './listing-capacity.ts'
 import type { Offer } from './offer.ts'
-import { priceOf, priceRule } from './price-rule.ts'
+import { priceRule } from './price-rule.ts'
+import type { StoredPrice } from './price-store.ts'
+import { compilePrices, type PriceVersion } from './price-versions.ts'
 import type { OfferRow } from './store.ts'
 
 export interface MarketSnapshot {
@@ -19,6 +22,8 @@ export interface SnapshotInput {
   catalog: Pick<Catalog, 'find'>
   providers: { find(id: string): ProviderConfig | undefined }
   feeBps: bigint
+  /** When the prices that offers carry hold; later ones come by their schedules. */
+  nowMs: number
   mode: 'play' | 'live'
   /** Listings made from the environment, while they are not to be used. */
   hiddenListings: ReadonlySet<string>
@@ -57,9 +62,7 @@ function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[
     baseUrl,
     sealedCredential: row.sealedCredential,
     credentialAad: credentialAad({ listingId, organisationId, baseUrl }),
-    ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
-    ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
-    ...(row.concurrency === null ? {} : { concurrency: row.concurrency }),
+    ...limitsOfRow(row),
     backing: isHostOf(provider, baseUrl) ? ('key' as const) : ('endpoint' as const),
     playOnly: row.ground === 'demo',
     revision: row.updatedAt.getTime(),
@@ -68,14 +71,15 @@ function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[
   for (const entry of row.models) {
     try {
       const model = input.catalog.find(entry.model)
-      const price = priceFor(model, entry.price, input.feeBps)
+      const modelCapacity = limitsOfJson(entry.capacity)
       offers.push(
         Object.freeze({
           ...shared,
+          ...(modelCapacity ? { modelCapacity } : {}),
           id: `${listingId}:${model.id}`,
           model: model.id,
           upstreamModel: entry.upstreamModel,
-          price,
+          ...pricesFor(model, entry.prices, input),
         }),
       )
     } catch (error) {
@@ -87,6 +91,25 @@ function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[
   return offers
 }
 
-function priceFor(model: Model, rule: unknown, feeBps: bigint) {
-  return priceOf(priceRule.parse(rule), model.listPrice, feeBps)
+/** The price in force, and the schedule by which it changes when it does. Throws for prices that nobody can read. */
+function pricesFor(
+  model: Model,
+  stored: readonly StoredPrice[],
+  { feeBps, nowMs }: SnapshotInput,
+): Pick<Offer, 'price' | 'schedule'> {
+  const versions = stored.map(({ version, rule, fromMs }) => ({
+    version,
+    rule: priceRule.parse(rule),
+    fromMs,
+  }))
+  const [first, ...later] = versions.filter((_, index) => !(Number(versions[index + 1]?.fromMs) <= nowMs))
+  if (!first) throw new Error('it has no price')
+  const schedule = compilePrices([first, ...later], model.listPrice, feeBps)
+  const { price } = schedule.at(nowMs, 0)
+  return isConstant([first, ...later]) ? { price } : { price, schedule }
+}
+
+/** Whether a price never changes by itself. */
+function isConstant([first, ...later]: readonly PriceVersion[]): boolean {
+  return later.length === 0 && first?.rule.kind !== 'scheduled'
 }

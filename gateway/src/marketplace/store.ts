@@ -1,6 +1,8 @@
 /** The rows of listings. Private to this folder. */
 import type { Prisma } from '../generated/prisma/client.ts'
 import type { Database, DatabaseClient } from '../platform/database.ts'
+import type { CapacityColumns, CapacityRow } from './listing-capacity.ts'
+import { OFFER_PRICES, type StoredPrice } from './price-store.ts'
 
 export type Transaction = Prisma.TransactionClient
 
@@ -17,14 +19,28 @@ const shown = {
   credentialHint: true,
   ground: true,
   groundAttestedAt: true,
+  groundAttestedBy: true,
   state: true,
   stateReason: true,
+  stateBy: true,
+  verifiedAt: true,
+  reviewReason: true,
   requestsPerMinute: true,
   tokensPerMinute: true,
   concurrency: true,
+  tokensPerDay: true,
+  tokensPerMonth: true,
+  nanosPerDay: true,
+  nanosPerMonth: true,
   createdAt: true,
   updatedAt: true,
-  models: { select: { model: true, upstreamModel: true, price: true }, orderBy: { model: 'asc' } },
+  models: {
+    select: { model: true, upstreamModel: true, price: true, capacity: true },
+    orderBy: { model: 'asc' },
+  },
+  verification: {
+    select: { step: true, outcome: true, message: true, checkedAt: true, attempts: true, unlisted: true },
+  },
 } satisfies Prisma.ListingSelect
 
 export type ListingRecord = Prisma.ListingGetPayload<{ select: typeof shown }>
@@ -33,23 +49,26 @@ export interface ModelRow {
   model: string
   upstreamModel: string
   price: Prisma.InputJsonValue
+  capacity?: Prisma.InputJsonValue
 }
 
-export interface ListingFields {
+export interface ListingFields extends Partial<CapacityColumns> {
   name: string
   baseUrl: string
   sealedCredential: Uint8Array<ArrayBuffer>
   credentialHint: string
   ground: string
   groundAttestedAt: Date
+  groundAttestedBy: string
   state: string
   stateReason: string | null
-  requestsPerMinute: number | null
-  tokensPerMinute: number | null
-  concurrency: number | null
+  stateBy: string
+  verifiedAt: Date | null
+  keyFingerprint: Uint8Array<ArrayBuffer> | null
+  reviewReason: string | null
 }
 
-export interface NewListing extends ListingFields {
+export interface NewListing extends Omit<ListingFields, 'verifiedAt' | 'reviewReason'> {
   id: string
   organisationId: string
   provider: string
@@ -91,6 +110,42 @@ export async function updateListing(
   return client.listing.findUniqueOrThrow({ where: { id }, select: shown })
 }
 
+/** Takes models by the provider's names for them off a listing. */
+export async function removeModels(
+  client: Transaction,
+  listingId: string,
+  upstreamModels: readonly string[],
+): Promise<void> {
+  if (upstreamModels.length === 0) return
+  await client.listingModel.deleteMany({ where: { listingId, upstreamModel: { in: [...upstreamModels] } } })
+}
+
+/** The listing that has this key, if one has. */
+export async function findByFingerprint(
+  client: Transaction,
+  keyFingerprint: Uint8Array<ArrayBuffer>,
+): Promise<ListingRecord | undefined> {
+  return (await client.listing.findUnique({ where: { keyFingerprint }, select: shown })) ?? undefined
+}
+
+/** Listings of a provider in these states, locked until the transaction ends. */
+export async function lockListings(
+  client: Transaction,
+  { provider, states }: { provider: string; states: readonly string[] },
+): Promise<ListingRecord[]> {
+  await client.$executeRaw`
+    SELECT 1 FROM listing WHERE provider = ${provider} AND state = ANY (${[...states]}) ORDER BY id FOR UPDATE`
+  return client.listing.findMany({
+    where: { provider, state: { in: [...states] }, deletedAt: null },
+    select: shown,
+  })
+}
+
+/** Whether this id belonged to a listing that was ended for good. */
+export async function isDeleted(client: Transaction, id: string): Promise<boolean> {
+  return (await client.listing.count({ where: { id, deletedAt: { not: null } } })) > 0
+}
+
 export async function findListing(
   client: Pick<Transaction, 'listing'>,
   id: string,
@@ -104,6 +159,13 @@ export async function lockListing(client: Transaction, id: string): Promise<List
   return findListing(client, id)
 }
 
+/** What the public sees: active listings of open sellers that this gateway uses. */
+export interface OnOffer {
+  except: readonly string[]
+  /** Whether demo listings are on offer too. */
+  demo: boolean
+}
+
 export interface ListingFilter {
   limit: number
   beforeId?: string
@@ -112,11 +174,13 @@ export interface ListingFilter {
   model?: string
   state?: string
   search?: string
+  /** One's own and what is on offer; left out: all. */
+  visible?: { organisationId: string; onOffer: OnOffer }
 }
 
 /** Newest first. */
 export function listListings(database: Database, filter: ListingFilter): Promise<ListingRecord[]> {
-  const { limit, beforeId, organisationId, provider, model, state, search } = filter
+  const { limit, beforeId, organisationId, provider, model, state, search, visible } = filter
   return database.prisma.listing.findMany({
     where: {
       deletedAt: null,
@@ -125,12 +189,32 @@ export function listListings(database: Database, filter: ListingFilter): Promise
       ...(provider ? { provider } : {}),
       ...(state ? { state } : {}),
       ...(model ? { models: { some: { model } } } : {}),
-      ...(search ? { name: { contains: search, mode: 'insensitive' } } : {}),
+      ...(search ? { name: { contains: likeText(search), mode: 'insensitive' } } : {}),
+      ...(visible ? { OR: [{ organisationId: visible.organisationId }, whereOnOffer(visible.onOffer)] } : {}),
     },
     orderBy: { id: 'desc' },
     take: limit,
     select: shown,
   })
+}
+
+export async function isOnOffer(database: Database, id: string, onOffer: OnOffer): Promise<boolean> {
+  return (await database.prisma.listing.count({ where: { id, AND: [whereOnOffer(onOffer)] } })) > 0
+}
+
+function whereOnOffer({ except, demo }: OnOffer) {
+  return {
+    state: 'active',
+    deletedAt: null,
+    organisation: { closedAt: null },
+    id: { notIn: [...except] },
+    ...(demo ? {} : { ground: { not: 'demo' } }),
+  } satisfies Prisma.ListingWhereInput
+}
+
+/** Text in a LIKE that means itself: Prisma leaves wildcards as they are. */
+function likeText(text: string): string {
+  return text.replaceAll(/[\\%_]/g, '\\$&')
 }
 
 export async function findOrganisation(
@@ -149,18 +233,15 @@ export async function findPlatformOrganisation(database: Database): Promise<stri
 }
 
 /** One row per offer of an active listing whose seller is open. */
-export interface OfferRow {
+export interface OfferRow extends CapacityRow {
   listingId: string
   organisationId: string
   provider: string
   baseUrl: string
   sealedCredential: Buffer
   ground: string
-  requestsPerMinute: number | null
-  tokensPerMinute: number | null
-  concurrency: number | null
   updatedAt: Date
-  models: { model: string; upstreamModel: string; price: unknown }[]
+  models: { model: string; upstreamModel: string; prices: StoredPrice[]; capacity?: unknown }[]
 }
 
 export async function loadOffers(database: Database): Promise<OfferRow[]> {
@@ -168,9 +249,10 @@ export async function loadOffers(database: Database): Promise<OfferRow[]> {
     name: 'marketplace_offers',
     text: `
       SELECT l.id AS "listingId", l."organisationId", l.provider, l."baseUrl", l."sealedCredential", l.ground,
-             l."requestsPerMinute", l."tokensPerMinute", l.concurrency, l."updatedAt",
-             json_agg(json_build_object('model', m.model, 'upstreamModel', m."upstreamModel", 'price', m.price)
-                      ORDER BY m.model) AS models
+             l."requestsPerMinute", l."tokensPerMinute", l.concurrency, l."tokensPerDay", l."tokensPerMonth",
+             l."nanosPerDay", l."nanosPerMonth", l."updatedAt",
+             json_agg(json_build_object('model', m.model, 'upstreamModel', m."upstreamModel", 'prices', ${OFFER_PRICES},
+                                        'capacity', m.capacity) ORDER BY m.model) AS models
         FROM listing l
         JOIN organisation o ON o.id = l."organisationId"
         JOIN listing_model m ON m."listingId" = l.id

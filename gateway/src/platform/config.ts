@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type GivenSecrets, readGivenSecrets } from './given-secrets.ts'
+import { type GivenSecrets, type OldKeys, readGivenSecrets, readOldKeys } from './given-secrets.ts'
 
 export interface Config {
   /** `play`: demo users, demo upstream, generated secrets, money that is worth nothing. `live`: none of them. */
@@ -21,12 +21,18 @@ export interface Config {
   admin: { email?: string; password?: string }
   /** Complete in live mode; in play mode `completeSecrets` adds what is missing. */
   secrets: GivenSecrets
+  /** Encryption keys of before. */
+  oldEncryptionKeys: OldKeys
   feeBps: bigint
+  /** How long a changed price is announced before it holds. */
+  priceNoticeMs: number
   /** What the last byte of an answer waits for: a file in DATA_DIR, or the commit. */
   settlementDurability: 'spool' | 'database'
   /** Where the heads of the sealed ledger are written, outside the database. */
   anchorFile: string
   allowPrivateUpstreams: boolean
+  /** Whether sellers may list servers of their own on the public internet. */
+  allowCustomEndpoints: boolean
   /** Vendor keys that are set, by the name of their variable. */
   vendorKeys: Readonly<Record<string, string>>
   /** Whether vendor keys become listings of the operator's. */
@@ -35,6 +41,7 @@ export interface Config {
   streamMs: number
   streamIdleMs: number
   firstByteMs: number
+  firstContentMs: number
   maxStreams: number
   metricsToken?: string
   demoUpstreamPort?: number
@@ -103,12 +110,14 @@ const variables = {
     .default('info'),
   SETTLEMENT_DURABILITY: z.enum(['spool', 'database'], 'must be spool or database').default('spool'),
   ALLOW_PRIVATE_UPSTREAMS: flag.prefault('false'),
+  ALLOW_CUSTOM_ENDPOINTS: flag.prefault('false'),
   DEMO_UPSTREAM_PORT: integer(0, 65_535).optional(),
   SESSION_SECRET: z.string().optional(),
   LITELLM_MASTER_KEY: z.string().optional(),
   GATEWAY_MODE: z.enum(['play', 'live'], 'must be play or live').optional(),
   GATEWAY_MASTER_KEY: z.string().optional(),
   GATEWAY_ENCRYPTION_KEY: z.string().optional(),
+  GATEWAY_ENCRYPTION_KEYS_OLD: z.string().optional(),
   GATEWAY_KEY_PEPPER: z.string().optional(),
   GATEWAY_SIGNING_KEY: z.string().optional(),
   GATEWAY_ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
@@ -116,12 +125,14 @@ const variables = {
   GATEWAY_PUBLIC_URL: origin.optional(),
   GATEWAY_CORS_ORIGINS: origins.prefault('*'),
   GATEWAY_FEE_BPS: integer(0, 5000).prefault('500').transform(BigInt),
+  GATEWAY_PRICE_NOTICE_S: seconds(0, 604_800).prefault('300'),
   GATEWAY_ENV_LISTINGS_IN_PLAY: flag.prefault('false'),
   GATEWAY_DRAIN_SECONDS: seconds(0, 3600).prefault('30'),
   GATEWAY_ANCHOR_FILE: z.string().optional(),
   GATEWAY_STREAM_SECONDS: seconds(1, 86_400).prefault('900'),
   GATEWAY_STREAM_IDLE_SECONDS: seconds(1, 3600).prefault('60'),
   GATEWAY_FIRST_BYTE_SECONDS: seconds(1, 3600).prefault('60'),
+  GATEWAY_FIRST_CONTENT_SECONDS: seconds(1, 3600).prefault('120'),
   GATEWAY_MAX_STREAMS: integer(1, 100_000).prefault('2000'),
   GATEWAY_METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
 }
@@ -139,7 +150,8 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
   const faults = [...unknownNames(env), ...(parsed.error?.issues.map(faultOf) ?? [])]
   const mode = modeOf(env)
   const { secrets, faults: secretFaults } = readGivenSecrets(env, { complete: mode === 'live' })
-  faults.push(...secretFaults, ...halfAdmin(env))
+  const { old, faults: oldKeyFaults } = readOldKeys(env.GATEWAY_ENCRYPTION_KEYS_OLD)
+  faults.push(...secretFaults, ...oldKeyFaults, ...halfAdmin(env), ...openToStrangers(parsed.data))
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const value = parsed.data
   return {
@@ -157,16 +169,20 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
       ...optional('password', value.GATEWAY_ADMIN_PASSWORD),
     },
     secrets,
+    oldEncryptionKeys: old,
     feeBps: value.GATEWAY_FEE_BPS,
+    priceNoticeMs: value.GATEWAY_PRICE_NOTICE_S,
     settlementDurability: value.SETTLEMENT_DURABILITY,
     anchorFile: value.GATEWAY_ANCHOR_FILE ?? join(value.DATA_DIR, 'anchors.jsonl'),
     allowPrivateUpstreams: value.ALLOW_PRIVATE_UPSTREAMS,
+    allowCustomEndpoints: value.ALLOW_CUSTOM_ENDPOINTS,
     vendorKeys: Object.fromEntries(environmentKeys.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
     environmentListings: mode === 'live' || value.GATEWAY_ENV_LISTINGS_IN_PLAY,
     drainMs: value.GATEWAY_DRAIN_SECONDS,
     streamMs: value.GATEWAY_STREAM_SECONDS,
     streamIdleMs: value.GATEWAY_STREAM_IDLE_SECONDS,
     firstByteMs: value.GATEWAY_FIRST_BYTE_SECONDS,
+    firstContentMs: value.GATEWAY_FIRST_CONTENT_SECONDS,
     maxStreams: value.GATEWAY_MAX_STREAMS,
     ...optional('metricsToken', value.GATEWAY_METRICS_TOKEN),
     ...optional('demoUpstreamPort', value.DEMO_UPSTREAM_PORT),
@@ -193,6 +209,16 @@ function halfAdmin(env: Record<string, string>): string[] {
   if (password && !email) return ['GATEWAY_ADMIN_EMAIL is missing: GATEWAY_ADMIN_PASSWORD needs it.']
   if (email && !password) return ['GATEWAY_ADMIN_PASSWORD is missing: GATEWAY_ADMIN_EMAIL needs it.']
   return []
+}
+
+/** Together they would let a seller's host name lead into the operator's own network. */
+function openToStrangers(
+  value: { ALLOW_CUSTOM_ENDPOINTS: boolean; ALLOW_PRIVATE_UPSTREAMS: boolean } | undefined,
+): string[] {
+  if (!value?.ALLOW_CUSTOM_ENDPOINTS || !value.ALLOW_PRIVATE_UPSTREAMS) return []
+  return [
+    'ALLOW_CUSTOM_ENDPOINTS and ALLOW_PRIVATE_UPSTREAMS cannot both be true: a server of a seller could be a machine of your own network.',
+  ]
 }
 
 // What Kubernetes sets in every pod when a service is called `gateway`.

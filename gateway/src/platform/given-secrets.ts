@@ -79,6 +79,40 @@ export function readGivenSecrets(
   return { secrets, faults }
 }
 
+/** Keys beyond this many are a sign that nobody drops the old ones. */
+const MOST_OLD_KEYS = 20
+const OLD_KEYS = 'GATEWAY_ENCRYPTION_KEYS_OLD'
+
+export interface OldKeys {
+  keys: readonly Buffer[]
+  /** Ids of keys that are gone for good: what was sealed with them is given up. */
+  lost: readonly string[]
+}
+
+/**
+ * Encryption keys of before, with commas between them, which still open what they sealed. `master:…` is an old master
+ * key, from which the encryption key was derived; `lost:…` is the id of a key that is gone. Faults never show a value.
+ */
+export function readOldKeys(text = ''): { old: OldKeys; faults: string[] } {
+  const entries = text.split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()]))
+  const lost = entries.flatMap((each) => /^lost:([\x21-\x7e]{1,400})$/.exec(each)?.[1] ?? [])
+  const keys = entries.flatMap((each) => readOldKey(each) ?? [])
+  const faults: string[] = []
+  if (keys.length + lost.length !== entries.length) {
+    faults.push(
+      `${OLD_KEYS} must be keys of 32 bytes in base64 or hex with commas between them; an old master key stands as master:…, the id of a lost key as lost:….`,
+    )
+  }
+  if (entries.length > MOST_OLD_KEYS) faults.push(`${OLD_KEYS} has more than ${MOST_OLD_KEYS} keys.`)
+  return { old: { keys, lost }, faults }
+}
+
+function readOldKey(entry: string): Buffer | undefined {
+  if (!entry.startsWith('master:')) return readKey(entry)
+  const master = entry.slice('master:'.length)
+  return readText(master) && derivedSecret(master, 'GATEWAY_ENCRYPTION_KEY')
+}
+
 function readKey(text: string): Buffer | undefined {
   if (/^[0-9a-f]{64}$/i.test(text)) return sound(Buffer.from(text, 'hex'))
   if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) return sound(Buffer.from(text, 'base64'))

@@ -4,7 +4,7 @@
  */
 import { randomFillSync } from 'node:crypto'
 
-export type IdPrefix = 'gen-' | 'org-' | 'usr-' | 'key-' | 'lst-' | 'jrn-' | 'ses-' | 'aud-'
+export type IdPrefix = 'gen-' | 'org-' | 'usr-' | 'key-' | 'lst-' | 'jrn-' | 'ses-' | 'aud-' | 'cas-' | 'prc-'
 
 // Crockford's alphabet in lower case: no i, l, o, u, so an id read aloud stays the same id.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'

@@ -43,8 +43,9 @@ test('the gateway may write and read every other table of its schema, and cannot
      FROM pg_tables WHERE schemaname = 'public'`,
   )
   const rights = Object.fromEntries(rows.map((row) => [row.name, row.rights]))
-  const { audit_event, _prisma_migrations, ...others } = rights
+  const { audit_event, listing_price, _prisma_migrations, ...others } = rights
   expect(audit_event).toEqual(['SELECT', 'INSERT'])
+  expect(listing_price).toEqual(['SELECT', 'INSERT'])
   expect(_prisma_migrations).toEqual([])
   expect(Object.keys(others)).toEqual(
     expect.arrayContaining(['user', 'session', 'listing', 'api_key', 'setting']),

@@ -39,7 +39,9 @@ export function readAnthropicReply(body: Buffer, identity: ReplyIdentity): ChatR
     usage,
     text: blocks.written,
     hasToolCalls,
+    toolNames: blocks.toolCalls.map((call) => String((call.function as JsonObject).name)),
     finishReason,
+    answeredBy: typeof reply.model === 'string' ? reply.model : undefined,
   }
 }
 

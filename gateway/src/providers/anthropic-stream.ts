@@ -22,6 +22,7 @@ export class AnthropicStream implements StreamReader {
   readonly #head: string
   readonly #blocks = new Map<unknown, Block>()
   #startUsage: JsonObject = {}
+  #answeredBy: string | undefined
   #blockCount = 0
   #calls = 0
   #thoughts = 0
@@ -29,6 +30,10 @@ export class AnthropicStream implements StreamReader {
   constructor({ id, model, createdS }: ReplyIdentity) {
     const head = JSON.stringify({ id, object: 'chat.completion.chunk', created: createdS, model })
     this.#head = `${head.slice(0, -1)},"choices":[{"index":0,"delta":`
+  }
+
+  get answeredBy(): string | undefined {
+    return this.#answeredBy
   }
 
   readEvent(event: string, data: string): StreamPart {
@@ -58,6 +63,7 @@ export class AnthropicStream implements StreamReader {
   #start(body: JsonObject): StreamPart {
     const message = isObject(body.message) ? body.message : {}
     if (isObject(message.usage)) this.#startUsage = message.usage
+    if (typeof message.model === 'string') this.#answeredBy = message.model
     return { ...NOTHING, chunks: [this.#chunk('{"role":"assistant","content":""}')] }
   }
 
@@ -101,6 +107,7 @@ export class AnthropicStream implements StreamReader {
       hasContent: true,
       text: block.name,
       hasToolCalls: true,
+      toolNames: [block.name],
     }
   }
 

@@ -11,6 +11,8 @@ import type { CallInput, UpstreamCall, WireFormat } from './provider.ts'
 
 export const anthropicFormat: WireFormat = {
   id: 'anthropic',
+  lacks: ['n', 'logprobs', 'logit_bias', 'penalties', 'audio_output', 'prediction', 'verbosity'],
+  ignores: ['seed', 'min_p', 'top_a', 'repetition_penalty'],
   buildCall,
   readReply: readAnthropicReply,
   openStream: (identity) => new AnthropicStream(identity),

@@ -136,6 +136,7 @@ test("a buyer is told what to change, with OpenAI's names for it", () => {
   ).toEqual({
     class: 'user_error',
     status: 400,
+    recognised: true,
     message: "Unsupported value: 'temperature'",
     callerMessage: "Unsupported value: 'temperature'",
     code: 'unsupported_value',
@@ -200,4 +201,25 @@ test('no body of any kind makes it throw, grow or give a key away', () => {
     ),
     { numRuns: 3000 },
   )
+})
+
+test("a refusal in a vendor's usual words is known for the buyer's, any other 400 is not", () => {
+  for (const body of [
+    openAi("Unsupported value: 'temperature'", 'unsupported_value'),
+    anthropic('messages: at least one message is required', 'invalid_request_error'),
+    [{ error: { code: 400, message: 'Invalid value', status: 'INVALID_ARGUMENT' } }],
+    { error: { code: 'content_filter', message: 'The response was filtered' } },
+    openAi('This endpoint has a maximum context length of 8192 tokens', null, 'error'),
+  ])
+    expect(classify(400, body)).toMatchObject({ class: 'user_error', recognised: true })
+  for (const body of [
+    '',
+    'Bad Request',
+    { detail: 'not today' },
+    { error: { message: 'computer says no' } },
+  ]) {
+    const failure = classify(400, body)
+    expect(failure.class).toBe('user_error')
+    expect(failure.recognised).toBeUndefined()
+  }
 })

@@ -203,9 +203,19 @@ function describe({ class: failureClass, status, error, text }: Description): Up
   const code = callerCode(error) ?? plainWord(error.code)
   const param = plainWord(error.param)
   failure.callerMessage = redact(error.message) || 'The provider refused this request without saying why.'
+  if (isRecognised(error)) failure.recognised = true
   if (code !== undefined) failure.code = code
   if (param !== undefined) failure.param = param
   return failure
+}
+
+// What vendors call a request that is at fault, in their own types, codes and statuses.
+const REFUSAL_WORDS =
+  /invalid_request|invalid_argument|invalid_value|invalid_type|invalid_param|invalid_image|invalid_prompt|bad_request|bad_response_format|unsupported_|missing_required|failed_precondition|out_of_range|string_above_max|array_above_max|validation/
+
+/** True for a refusal in words that vendors use for the caller's mistakes; another 400 may be the seller's. */
+function isRecognised(error: UpstreamError): boolean {
+  return callerCode(error) !== undefined || REFUSAL_WORDS.test(error.words)
 }
 
 function callerCode(error: UpstreamError): string | undefined {

@@ -36,7 +36,9 @@ export function readOpenAiReply(body: Buffer, identity: ReplyIdentity): ChatRepl
     usage,
     text: read.length === 1 ? (read[0] as ReadChoice).text : read.map((choice) => choice.text).join(''),
     hasToolCalls: read.some((choice) => choice.hasToolCalls),
+    toolNames: read.flatMap((choice) => choice.toolNames),
     finishReason: read[0]?.finishReason ?? 'stop',
+    answeredBy: typeof reply.model === 'string' ? reply.model : undefined,
   }
 }
 
@@ -64,6 +66,7 @@ interface ReadChoice {
   changed: boolean
   text: string
   hasToolCalls: boolean
+  toolNames: readonly string[]
   finishReason: string
 }
 
@@ -73,7 +76,13 @@ function readChoice(choice: unknown, position: number, identity: ReplyIdentity):
     throw new MalformedReply('an answer that was broken off')
   const index = Number.isInteger(choice.index) ? (choice.index as number) : position
   const message = isWholeText(choice.message)
-    ? { value: choice.message, changed: false, text: choice.message.content, hasToolCalls: false }
+    ? {
+        value: choice.message,
+        changed: false,
+        text: choice.message.content,
+        hasToolCalls: false,
+        toolNames: [],
+      }
     : readMessage(choice.message, { identity, index })
   const finishReason = mapFinishReason(choice.finish_reason, message.hasToolCalls)
   const changed =
@@ -81,8 +90,8 @@ function readChoice(choice: unknown, position: number, identity: ReplyIdentity):
     choice.index !== index ||
     choice.finish_reason !== finishReason ||
     choice.logprobs === undefined
-  const { text, hasToolCalls } = message
-  if (!changed) return { value: choice, changed, text, hasToolCalls, finishReason }
+  const { text, hasToolCalls, toolNames } = message
+  if (!changed) return { value: choice, changed, text, hasToolCalls, toolNames, finishReason }
   const value = {
     ...choice,
     index,
@@ -90,7 +99,7 @@ function readChoice(choice: unknown, position: number, identity: ReplyIdentity):
     finish_reason: finishReason,
     logprobs: choice.logprobs ?? null,
   }
-  return { value, changed, text, hasToolCalls, finishReason }
+  return { value, changed, text, hasToolCalls, toolNames, finishReason }
 }
 
 const TEXT_MEMBERS = new Set(['role', 'content', 'refusal', 'annotations'])
@@ -129,18 +138,22 @@ function readMessage(message: JsonObject, place: { identity: ReplyIdentity; inde
     changed: toolCalls.changed || !sameMembers(message, value),
     text: (reasoningOf(message) || thought) + text + refusal + toolCalls.text + called,
     hasToolCalls,
+    toolNames: functionCall ? [...toolCalls.names, String(functionCall.name)] : toolCalls.names,
   }
 }
 
 function readToolCalls(calls: unknown, { identity, index }: { identity: ReplyIdentity; index: number }) {
-  if (calls === undefined || calls === null) return { calls: [], changed: false, text: '' }
+  if (calls === undefined || calls === null) return { calls: [], changed: false, text: '', names: [] }
   if (!Array.isArray(calls)) throw new MalformedReply('tool calls that are no list')
   let changed = false
   let text = ''
+  const names: string[] = []
   const read = calls.map((call: unknown, position) => {
     if (!isObject(call)) throw new MalformedReply('a tool call that is no object')
     if (call.type === 'custom') {
-      text += isObject(call.custom) ? `${call.custom.name ?? ''}${call.custom.input ?? ''}` : ''
+      const custom = isObject(call.custom) ? call.custom : {}
+      names.push(String(custom.name ?? ''))
+      text += `${custom.name ?? ''}${custom.input ?? ''}`
       return call
     }
     if (!isObject(call.function) || typeof call.function.name !== 'string' || call.function.name === '') {
@@ -153,12 +166,13 @@ function readToolCalls(calls: unknown, { identity, index }: { identity: ReplyIde
       typeof call.id === 'string' && call.id !== ''
         ? call.id
         : synthesisedCallId(identity.id, index, position)
+    names.push(call.function.name)
     text += call.function.name + args
     if (args === given && id === call.id && call.type === 'function') return call
     changed = true
     return { ...call, id, type: 'function', function: { ...call.function, arguments: args } }
   })
-  return { calls: read, changed, text }
+  return { calls: read, changed, text, names }
 }
 
 /** Same members with the same values; the lists and objects that were not rebuilt are the same ones. */

@@ -52,6 +52,10 @@ export class OpenAiStream implements StreamReader {
     }
   }
 
+  get answeredBy(): string | undefined {
+    return typeof this.#vendorModel === 'string' ? this.#vendorModel : undefined
+  }
+
   readEvent(event: string, data: string): StreamPart {
     if (data === DONE || (data.startsWith('[') && data.trim() === DONE)) return this.#finish()
     const chunk = parseChunk(data)
@@ -238,6 +242,7 @@ function readDelta(
     const called = `${delta.function_call.name ?? ''}${delta.function_call.arguments ?? ''}`
     text += called
     if (called !== '') part.hasToolCalls = true
+    if (delta.function_call.name) noteNames(part, [String(delta.function_call.name)])
   }
   part.text += text
   if (delta.tool_calls !== undefined) value = readToolCalls(value, state, part)
@@ -262,8 +267,13 @@ function readToolCalls(delta: JsonObject, state: ChoiceState, part: Part): JsonO
     const { tool_calls: _empty, ...rest } = delta
     return rest
   }
-  const { pieces, text } = state.toolCalls.read(delta.tool_calls)
+  const { pieces, text, names } = state.toolCalls.read(delta.tool_calls)
+  if (names.length > 0) noteNames(part, names)
   part.text += text
   part.hasToolCalls = true
   return pieces === delta.tool_calls ? delta : { ...delta, tool_calls: pieces }
+}
+
+function noteNames(part: Part, names: readonly string[]): void {
+  part.toolNames = part.toolNames ? [...part.toolNames, ...names] : names
 }

@@ -20,6 +20,8 @@ export interface ToolCallPieces {
   /** The pieces as clients need them; the vendor's own list when nothing was wrong with it. */
   pieces: readonly unknown[]
   text: string
+  /** What the calls that begin with these pieces call. */
+  names: readonly string[]
 }
 
 /** The calls of one choice so far. */
@@ -40,19 +42,22 @@ export class StreamedToolCalls {
   /** Throws `MalformedReply` for pieces that belong to no call. */
   read(pieces: readonly unknown[]): ToolCallPieces {
     let text = ''
+    const names: string[] = []
     let repaired: unknown[] | undefined
     for (let at = 0; at < pieces.length; at += 1) {
       const piece = pieces[at]
       if (!isObject(piece)) throw new MalformedReply('a tool call that is no object')
       const read = this.#readPiece(piece)
       text += read.text
+      if (read.name !== '') names.push(read.name)
       if (read.piece !== piece) repaired ??= pieces.slice(0, at)
       repaired?.push(read.piece)
     }
-    return { pieces: repaired ?? pieces, text }
+    return { pieces: repaired ?? pieces, text, names }
   }
 
-  #readPiece(piece: JsonObject): { piece: JsonObject; text: string } {
+  /** `name` is what a client would come to call by this piece; '' when it only goes on with a call. */
+  #readPiece(piece: JsonObject): { piece: JsonObject; text: string; name: string } {
     const fn = isObject(piece.function) ? piece.function : isObject(piece.custom) ? piece.custom : {}
     const id = typeof piece.id === 'string' ? piece.id : ''
     const name = typeof fn.name === 'string' ? fn.name : ''
@@ -64,24 +69,27 @@ export class StreamedToolCalls {
       return {
         piece: piece.index === index ? piece : { ...piece, index },
         text: name + String(fn.input ?? ''),
+        // Names of custom tools go on as they come, so each piece of one is looked at.
+        name,
       }
     }
     const args = argumentsText(fn.arguments)
     const text = isFirst ? name + args : args
     if (isFirst) {
       const isWhole = piece.index === index && id !== '' && piece.type === 'function' && fn.arguments === args
-      if (isWhole) return { piece, text }
+      if (isWhole) return { piece, text, name }
       const callId = id === '' ? synthesisedCallId(this.#replyId, this.#choice, index) : id
       return {
         piece: { ...piece, index, id: callId, type: 'function', function: { ...fn, arguments: args } },
         text,
+        name,
       }
     }
     const isBare = piece.id === undefined && piece.type === undefined && fn.name === undefined
-    if (isBare && piece.index === index && fn.arguments === args) return { piece, text }
+    if (isBare && piece.index === index && fn.arguments === args) return { piece, text, name: '' }
     const { id: _id, type: _type, ...rest } = piece
     const { name: _name, ...restOfFunction } = fn
-    return { piece: { ...rest, index, function: { ...restOfFunction, arguments: args } }, text }
+    return { piece: { ...rest, index, function: { ...restOfFunction, arguments: args } }, text, name: '' }
   }
 
   /** Which call a piece goes on with; `undefined` when it opens one. */

@@ -16,6 +16,7 @@ const provider: ProviderConfig = {
   author: 'vendor',
   headers: { 'x-vendor': 'yes' },
   chatPath: '/chat/completions',
+  modelsPath: '/models',
   maxTokensField: 'max_completion_tokens',
   streamOptions: true,
 }

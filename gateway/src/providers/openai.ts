@@ -21,6 +21,8 @@ const CALLER_TOOLS = new Set(['function', 'custom'])
 
 export const openAiFormat: WireFormat = {
   id: 'openai',
+  lacks: [],
+  ignores: [],
   buildCall,
   readReply: readOpenAiReply,
   openStream: (identity) => new OpenAiStream(identity),

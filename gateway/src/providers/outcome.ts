@@ -28,4 +28,10 @@ export interface UpstreamFailure {
   param?: string
   code?: string
   retryAfterMs?: number
+  /** For `user_error`: the upstream said in its usual words that the request is at fault. */
+  recognised?: true
+  /** The upstream's name led where it must not lead: the listing is quarantined. */
+  blocked?: true
+  /** The answer was not what was asked for in a way that no accident explains: it counts against the listing's honesty. */
+  integrity?: 'undeclared_tool'
 }

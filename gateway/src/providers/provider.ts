@@ -2,6 +2,7 @@
  * The contract a wire format fulfils: four pure functions and a description, no I/O. A vendor that speaks a
  * known format is an entry in config/providers.json; a new format is one file beside this one.
  */
+import type { Feature } from '../catalog/features.ts'
 import type { ChatBody, ChatRequest } from './chat.ts'
 import type { UpstreamFailure } from './outcome.ts'
 import type { Usage } from './usage.ts'
@@ -23,8 +24,13 @@ export interface ProviderConfig {
   /** Fixed headers, such as `anthropic-version`. */
   headers: Readonly<Record<string, string>>
   chatPath: string
+  /** Where a key's models are listed, joined to the base URL; null when the vendor has no such list. */
+  modelsPath: string | null
   /** The field that bounds the answer; only this one is sent on. */
   maxTokensField: 'max_completion_tokens' | 'max_tokens'
+  /** Features (catalog/features.ts) that this vendor refuses or answers wrongly, and those it leaves unused. */
+  lacks?: readonly Feature[]
+  ignores?: readonly Feature[]
   /** False: `stream_options` makes this vendor answer 400, so usage is counted by us. */
   streamOptions: boolean
 }
@@ -69,7 +75,11 @@ export interface ChatReply {
   /** Everything the model wrote (text, reasoning, tool arguments), joined, for our own count. */
   text: string
   hasToolCalls: boolean
+  /** What its calls call, custom tools and the older function call included. */
+  toolNames: readonly string[]
   finishReason: string
+  /** The model that answered by the upstream's own word. */
+  answeredBy: string | undefined
 }
 
 /** What one SSE event of the upstream became. */
@@ -81,6 +91,8 @@ export interface StreamPart {
   /** What the model wrote in this event, for our own count. */
   text: string
   hasToolCalls: boolean
+  /** What the calls that begin in this event call; absent when none does. */
+  toolNames?: readonly string[]
   finishReason?: string
   /** The latest cumulative report; a later one replaces an earlier. */
   usage?: Usage
@@ -94,10 +106,15 @@ export interface StreamPart {
 export interface StreamReader {
   /** `event` is the SSE event name (`''` when absent), `data` its joined data lines. Throws `MalformedReply`. */
   readEvent(event: string, data: string): StreamPart
+  /** The model that answers by the upstream's own word; `undefined` until it has said so. */
+  readonly answeredBy: string | undefined
 }
 
 export interface WireFormat {
   id: ProviderConfig['format']
+  /** Features that it cannot say, and those that it leaves behind. */
+  lacks: readonly Feature[]
+  ignores: readonly Feature[]
   buildCall(input: CallInput): UpstreamCall
   /** Reads a 2xx JSON answer. Throws `MalformedReply` when it is not a whole, valid answer. */
   readReply(body: Buffer, identity: ReplyIdentity): ChatReply

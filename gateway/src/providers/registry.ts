@@ -1,5 +1,6 @@
 /** The vendors we know, read from config/providers.json: a vendor that speaks a known format is data, not code. */
 import { z } from 'zod'
+import { features } from '../catalog/features.ts'
 import { anthropicFormat } from './anthropic.ts'
 import { openAiFormat } from './openai.ts'
 import type { ProviderConfig, WireFormat } from './provider.ts'
@@ -32,8 +33,15 @@ const provider = z.strictObject({
   author: z.string().regex(/^[a-z0-9][a-z0-9-]*$/),
   headers: z.record(header, z.string()).default({}),
   chatPath: z.string().regex(/^\/[a-z0-9/_-]+$/),
+  modelsPath: z
+    .string()
+    .regex(/^\/[a-z0-9/_?=-]+$/)
+    .nullable()
+    .default('/models'),
   maxTokensField: z.enum(['max_completion_tokens', 'max_tokens']),
   streamOptions: z.boolean(),
+  lacks: z.array(z.enum(features)).default([]),
+  ignores: z.array(z.enum(features)).default([]),
 })
 
 const providersFile = z
@@ -61,7 +69,13 @@ export function loadProviders(json: unknown): Providers {
 
 function withOwnHost(entry: z.output<typeof provider>): ProviderConfig {
   const host = new URL(entry.baseUrl).host
-  return Object.freeze({ ...entry, allowedHosts: [...new Set([host, ...entry.allowedHosts])] })
+  const { lacks, ignores } = formats[entry.format]
+  return Object.freeze({
+    ...entry,
+    allowedHosts: [...new Set([host, ...entry.allowedHosts])],
+    lacks: [...lacks, ...entry.lacks],
+    ignores: [...ignores, ...entry.ignores],
+  })
 }
 
 function isUsableBase(text: string): boolean {

@@ -1,24 +1,33 @@
 /**
- * Which listings are open, half-open or closed. opossum holds the open/closed state and the rolling counts, one
- * breaker per listing × model, made at its first failure; it is told each outcome once, when the attempt is over.
- * Our machine (health.ts) decides: where opossum comes to another state, it is driven to ours. No other file
- * knows opossum.
+ * Which offers are open, half-open or closed. opossum holds the open/closed state and the rolling counts, one breaker
+ * per listing × model, made at its first failure; it is told each outcome once, when the attempt is over. Our machine
+ * (health.ts) decides: where opossum comes to another state, it is driven to ours. No other file knows opossum.
+ *
+ * What a breaker cannot know from its own outcomes (its provider, our network, its speed) is surroundings.ts.
  */
 import { EventEmitter } from 'node:events'
 import CircuitBreaker from 'opossum'
 import type { Clock } from '../platform/clock.ts'
-import type { OutcomeClass } from '../providers/outcome.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
 import {
   complete,
+  type EjectedBy,
   failureWeight,
   type Health,
   healthy,
   isSettled,
+  type Ticket as ListingTicket,
+  pardoned,
   probe,
   probeAtMs,
   slowStart,
-  type Ticket,
 } from './health.ts'
+import { registerHealthMetrics } from './health-metrics.ts'
+import type { OriginTicket } from './origin-health.ts'
+import { createShareEjections } from './share-ejections.ts'
+import { openStanding, type Standing, withOrigin } from './standing.ts'
+import { createSurroundings, type Ended, type Judged } from './surroundings.ts'
 
 /** Listings × models with a record. A record without trouble is a few words, so this is a bound on memory, not on use. */
 const MAX_RECORDS = 50_000
@@ -28,11 +37,6 @@ const ROLLING_BUCKETS = 6
 const BUCKET_MS = ROLLING_MS / ROLLING_BUCKETS
 // Longest delay a timer takes: opossum must never half-open by itself, that lease is ours to give.
 const NEVER_MS = 2 ** 31 - 1
-
-export type Standing =
-  | { state: 'closed'; share: number }
-  /** Soft: may be probed from `probeAtMs`, in panic from `forcedProbeAtMs`. Both on the monotonic clock. */
-  | { state: 'open' | 'half_open'; probeAtMs: number; forcedProbeAtMs: number; untilMs: number }
 
 export interface BreakerView {
   offerId: string
@@ -44,12 +48,22 @@ export interface BreakerView {
   failures: number
 }
 
+/** What begins an attempt: of the listing, and of its origin when that has a record. */
+export interface Ticket extends ListingTicket {
+  origin?: OriginTicket
+}
+
 export interface Breakers {
-  standing(offerId: string): Standing
-  /** Begins an attempt; `undefined` when the breaker does not let it through. */
-  begin(offerId: string, options?: { force?: boolean }): Ticket | undefined
-  /** Tells what the attempt came to: once. */
-  end(offerId: string, ticket: Ticket, event: { outcome: OutcomeClass; alone?: boolean }): void
+  standing(offer: Judged): Standing
+  /** Begins an attempt; `undefined` when the breaker of the offer or of its origin does not let it through. */
+  begin(offer: Judged, options?: { force?: boolean }): Ticket | undefined
+  /** Tells what the attempt came to, once; returns what it is judged to be. */
+  end(offer: Judged, ticket: Ticket, event: Ended): OutcomeClass
+  /** True when a 400 may be the listing's fault, so that it is worth asking another. */
+  isDoubtful(offer: Judged, failure: UpstreamFailure): boolean
+  /** True while nothing has failed there since its last success. */
+  isProven(offer: Judged): boolean
+  originOf(offer: Judged): string
   /** Breakers with trouble, at most `limit`. */
   state(limit: number): BreakerView[]
   close(): void
@@ -64,6 +78,7 @@ interface Shell {
 }
 
 interface Record {
+  offer: Judged
   health: Health
   shell: Shell | undefined
 }
@@ -78,88 +93,152 @@ export interface BreakersDeps {
   clock: Clock
   /** 0 ≤ random() < 1, for the jitter of the opening time. */
   random: () => number
+  /** All offers of a model, whatever their state. */
+  offersFor?: (model: string) => readonly Judged[]
+  /** Origins of known vendors, by which they are named in metrics; the others are summed. */
+  knownOrigins?: ReadonlySet<string>
+  metrics?: Pick<Metrics, 'samples' | 'gauge' | 'counter'>
   /** Told of each change of state. */
   onChange?: (change: BreakerChange) => void
   onListenerError?: (error: unknown) => void
   maxRecords?: number
 }
 
-const alwaysClosed: Standing = { state: 'closed', share: 1 }
+const alwaysClosed: Standing = { state: 'closed', share: 1, places: 1 }
 const firstTicket: Ticket = { epoch: 0 }
+const nobody: readonly Judged[] = []
 
-export function createBreakers({
-  clock,
-  random,
-  onChange,
-  onListenerError,
-  maxRecords = MAX_RECORDS,
-}: BreakersDeps): Breakers {
+export function createBreakers(deps: BreakersDeps): Breakers {
+  const { clock, random, onChange, onListenerError } = deps
+  const { offersFor = () => nobody, maxRecords = MAX_RECORDS } = deps
   const records = new Map<string, Record>()
+  const byShare = createShareEjections()
+  const ejections = new Map<EjectedBy | 'probe', number>()
+  const around = createSurroundings({
+    monotonicMs: () => clock.monotonicMs(),
+    random,
+    offersFor,
+    isListingOpen: ({ id }) => records.get(id)?.shell?.circuit.opened === true,
+    pardon,
+  })
 
-  function standing(offerId: string): Standing {
-    const record = records.get(offerId)
-    if (!record) return alwaysClosed
-    const { health, shell } = record
-    if (!shell?.circuit.opened) return closedStanding(health, clock.monotonicMs())
-    return {
-      state: health.state === 'half_open' ? 'half_open' : 'open',
-      probeAtMs: probeAtMs(health),
-      forcedProbeAtMs: probeAtMs(health, true),
-      untilMs: health.state === 'closed' ? Number.NEGATIVE_INFINITY : health.untilMs,
-    }
+  function standing(offer: Judged): Standing {
+    const record = records.get(offer.id)
+    const nowMs = clock.monotonicMs()
+    const own = record?.shell?.circuit.opened ? openStanding(record.health) : undefined
+    const origin = around.originStanding(offer, nowMs)
+    if (origin) return withOrigin(own, { ...origin, reason: 'origin' })
+    return own ?? closedStanding(offer, record, nowMs)
   }
 
-  function begin(offerId: string, { force = false } = {}): Ticket | undefined {
-    const record = records.get(offerId)
-    if (!record) return firstTicket
-    if (!record.shell?.circuit.opened) return { epoch: record.health.epoch }
-    const asked = probe(record.health, { nowMs: clock.monotonicMs(), force })
-    change(offerId, record, asked.health)
+  function closedStanding({ id }: Judged, record: Record | undefined, nowMs: number): Standing {
+    const starting = record ? slowStart(record.health, nowMs) : 1
+    const slowness = around.weightOf(id)
+    const pace = around.placesOf(id)
+    if (starting === 1 && slowness === 1 && pace === 1) return alwaysClosed
+    const reason = starting < 1 ? 'slow_start' : slowness < 1 ? 'slow' : undefined
+    const places = starting * pace
+    return { state: 'closed', share: places * slowness, places, ...(reason ? { reason } : {}) }
+  }
+
+  function begin(offer: Judged, { force = false } = {}): Ticket | undefined {
+    const record = records.get(offer.id)
+    const nowMs = clock.monotonicMs()
+    const isOpen = record?.shell?.circuit.opened === true
+    // Asked before the origin, so that a listing that is not due does not use up the origin's probe.
+    if (isOpen && nowMs < probeAtMs(record.health, force)) return undefined
+    const origin = around.beginAtOrigin(offer, { force, nowMs })
+    if (origin === 'refused') return undefined
+    const ticket = isOpen ? probeTicket(record, { nowMs, force }) : ticketOf(record)
+    return ticket && origin ? { ...ticket, origin } : ticket
+  }
+
+  function probeTicket(record: Record, { nowMs, force }: { nowMs: number; force: boolean }) {
+    const asked = probe(record.health, { nowMs, force })
+    change(record, asked.health)
     return asked.ticket
   }
 
-  function end(offerId: string, ticket: Ticket, event: { outcome: OutcomeClass; alone?: boolean }): void {
-    const weight = failureWeight[event.outcome]
-    const record = records.get(offerId) ?? (weight ? open(offerId) : undefined)
-    if (!record) return
+  function end(offer: Judged, ticket: Ticket, event: Ended): OutcomeClass {
     const nowMs = clock.monotonicMs()
-    const { outcome, alone = false } = event
-    change(offerId, record, complete(record.health, { outcome, ticket, nowMs, jitter: random(), alone }))
+    // Compared with what it was before this answer became part of it.
+    const slow = ticket.leaseId !== undefined && around.isSlowProbe(offer, event)
+    const judged = around.judge(offer, ticket.origin, event, nowMs)
+    const outcome = around.isFrozen(offer, ticket.origin, nowMs) ? 'own_fault' : judged
+    const verdict = { outcome, status: event.status }
+    const weight = failureWeight(verdict)
+    const record = records.get(offer.id) ?? (weight ? open(offer) : undefined)
+    if (!record) return judged
+    const opened = finish(record, ticket, { verdict, slow, nowMs })
     if (isSettled(record.health)) dismantle(record)
     else if (weight !== undefined) tell(record, weight, nowMs)
+    if (opened) around.listingOpened(offer, nowMs)
+    return judged
   }
 
-  function open(offerId: string): Record {
+  /** Takes the machine's step; true when it opened. */
+  function finish(
+    record: Record,
+    ticket: Ticket,
+    { verdict, slow, nowMs }: { verdict: Ended; slow: boolean; nowMs: number },
+  ): boolean {
+    const before = record.health
+    const { model } = record.offer
+    const offers = offersFor(model).length
+    const spared = byShare.spares(model, offers)
+    const at = { nowMs, jitter: random(), alone: offers === 1, spared, slow }
+    const next = complete(before, { ...verdict, ticket, ...at })
+    change(record, next)
+    if (next.state !== 'open' || before.state === 'open') return false
+    const why = before.state === 'half_open' ? 'probe' : next.by
+    ejections.set(why, (ejections.get(why) ?? 0) + 1)
+    return before.state === 'closed'
+  }
+
+  function open(offer: Judged): Record {
     if (records.size >= maxRecords) evict()
-    const record: Record = { health: healthy, shell: undefined }
-    records.set(offerId, record)
+    const record: Record = { offer, health: healthy, shell: undefined }
+    records.set(offer.id, record)
     return record
   }
 
   /** Forgets the oldest record without trouble; if all have some, the oldest. */
   function evict(): void {
-    let victim: string | undefined
-    for (const [offerId, record] of records) {
-      victim ??= offerId
+    let victim: Record | undefined
+    for (const record of records.values()) {
+      victim ??= record
       if (record.shell === undefined) {
-        victim = offerId
+        victim = record
         break
       }
     }
     if (victim === undefined) return
-    dismantle(records.get(victim) as Record)
-    records.delete(victim)
+    dismantle(victim)
+    byShare.note(victim.offer, healthy)
+    records.delete(victim.offer.id)
+  }
+
+  function pardon({ sinceMs, origin }: { sinceMs: number; origin?: string }): void {
+    for (const record of records.values()) {
+      if (origin !== undefined && around.originOf(record.offer) !== origin) continue
+      change(
+        record,
+        pardoned(record.health, origin === undefined ? { sinceMs, only: 'network' } : { sinceMs }),
+      )
+      if (isSettled(record.health)) dismantle(record)
+    }
   }
 
   /** Enters the machine's next state and brings opossum to it at once. */
-  function change(offerId: string, record: Record, next: Health): void {
-    const from = record.health.state
+  function change(record: Record, next: Health): void {
+    const { offer, health } = record
     record.health = next
-    if (next.state === from) return
+    if (next.state === health.state) return
     if (next.state !== 'closed') record.shell ??= shellAt(clock.monotonicMs())
     drive(record)
     if (next.state === 'closed' && record.shell) forgetCounts(record.shell)
-    tellOf({ offerId, from, to: next.state })
+    byShare.note(offer, next)
+    tellOf({ offerId: offer.id, from: health.state, to: next.state })
   }
 
   /** The state has changed whether or not somebody can be told: a listener's fault is not the upstream's. */
@@ -186,10 +265,16 @@ export function createBreakers({
     shell.circuit.fire(failed).then(settled, settled)
   }
 
+  const health = { records, around, ejections, knownOrigins: deps.knownOrigins }
+  if (deps.metrics) registerHealthMetrics(deps.metrics, health)
+
   return {
     standing,
     begin,
     end,
+    isDoubtful: around.isDoubtful,
+    isProven: ({ id }) => isProven(records.get(id)?.health),
+    originOf: around.originOf,
     state: (limit) => viewOf(records, limit),
     close() {
       for (const record of records.values()) dismantle(record)
@@ -198,9 +283,12 @@ export function createBreakers({
   }
 }
 
-function closedStanding(health: Health, nowMs: number): Standing {
-  const share = slowStart(health, nowMs)
-  return share === 1 ? alwaysClosed : { state: 'closed', share }
+function isProven(health: Health | undefined): boolean {
+  return health === undefined || (health.state === 'closed' && health.consecutive === 0)
+}
+
+function ticketOf(record: Record | undefined): Ticket {
+  return record && record.health.epoch > 0 ? { epoch: record.health.epoch } : firstTicket
 }
 
 function shellAt(nowMs: number): Shell {

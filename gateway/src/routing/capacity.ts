@@ -1,42 +1,45 @@
 /**
- * What a listing may carry: requests and tokens per minute, and requests at once. Everything an attempt needs is taken
- * together or not at all, in one synchronous step, so that no interleaving of requests passes a limit.
+ * What a listing may carry, as a whole and for each of its models: requests at once, requests and tokens per minute,
+ * tokens and money per UTC day and month. Everything an attempt needs is taken together or not at all, at its worst case
+ * and in one synchronous step, so that no interleaving of requests passes a limit; the end of the attempt corrects it.
  */
-import { SlidingWindow } from '../limits/sliding-window.ts'
-import type { Offer } from '../marketplace/offer.ts'
+import type { Spent, WindowClosed } from '../limits/calendar-window.ts'
+import type { CapacityLimits } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { OutcomeClass } from '../providers/outcome.ts'
+import { type LeaseHome, type ListingUse, RunningLease } from './capacity-leases.ts'
+import { type Asked, type CapacityKind, type CapacityReadings, fitsUnused, Use } from './capacity-use.ts'
+import { Wheel } from './capacity-wheel.ts'
 
-/** Listings whose use is remembered; idle ones beyond it are forgotten, about 3 KB each. */
+export type { CapacityKind } from './capacity-use.ts'
+
+/** Listings whose last minute is remembered; the windows of idle ones beyond it are dropped, about 3 KB each. */
 const MAX_TRACKED_LISTINGS = 20_000
 
-/** When a place comes free is unknown while requests run; telling a second is better than nothing. */
-const CONCURRENCY_RETRY_MS = 1_000
+/** A lease that nobody ends nor renews is lost after this; a live request renews every 30 s. */
+const LEASE_MS = 120_000
 
-// In these cases the vendor has not worked, so the tokens that were set aside come back.
-const UNBILLED: ReadonlySet<OutcomeClass> = new Set([
-  'user_error',
-  'own_fault',
-  'rate_limited',
-  'key_rejected',
-  'model_refused',
-  'quota_exhausted',
-  'overloaded',
-  'network',
-])
-
-export type CapacityOf = Pick<Offer, 'listingId' | 'requestsPerMinute' | 'tokensPerMinute' | 'concurrency'>
+/** What capacity looks at of an offer. */
+export interface CapacityOf extends CapacityLimits {
+  listingId: string
+  model: string
+  modelCapacity?: CapacityLimits
+}
 
 export interface Load {
   tokens: number
   /** Share of the listing's concurrency that may be used (slow start); at least one request. */
   share?: number
+  /** What it may cost at most; only needed where money is limited. */
+  costNanos?: bigint
 }
 
 /** What an attempt has taken. Whoever holds it ends it exactly when the attempt is over. */
 export interface Lease {
   /** Gives back what was taken, corrects it to what was used, and tells how it went. Only the first call counts. */
   end(outcome: OutcomeClass, used?: LeaseUse): void
+  /** The attempt still runs. A lease that is neither ended nor renewed for two minutes gives its place up as lost. */
+  renew(): void
 }
 
 /** What an attempt came to use, as far as it is known. */
@@ -53,10 +56,18 @@ export interface LeaseUse {
   outputTokens?: number
 }
 
-export interface CapacityView {
-  listingId: string
+interface UseView {
   running: number
+  /** Of the fullest limit, 0 idle to 1. */
+  fill: number
+  limits: CapacityReadings
+  reached?: WindowClosed
+}
+
+export interface CapacityView extends UseView {
+  listingId: string
   headroom: number
+  models: (UseView & { model: string })[]
 }
 
 export interface Capacity {
@@ -69,128 +80,217 @@ export interface Capacity {
   roomAt(offer: CapacityOf, load: Load, nowMs: number): number
   /** How long until `load` can fit: 0 now, `Infinity` never. */
   nextFreeMs(offer: CapacityOf, load: Load): number
-  /** What the listings that have been used carry, at most `limit` of them. */
+  /** Which limit does not take `load`: the one it has to wait for longest. */
+  whyFull(offer: CapacityOf, load: Load, nowMs: number): CapacityKind | undefined
+  /** 0 idle to 1 full: the fuller of the listing and its model, over all their limits. */
+  fillOf(offer: CapacityOf, nowMs: number): number
+  /**
+   * Hears when something came free of a listing that has refused somebody, for each model that was refused. Returns how
+   * to stop listening.
+   */
+  onFreed(listener: (offer: { listingId: string; model: string }) => void): () => void
+  /** The listings whose day or month is used up, until its end. */
+  limitReached(listingId: string): WindowClosed | undefined
+  reached(): ReadonlyMap<string, WindowClosed>
+  /** How often there was no room when somebody looked, by which limit was in the way. */
+  refusals(): Readonly<Record<CapacityKind, number>>
+  /** How many leases ran out: each is a request that was not brought to its end. */
+  lost(): number
+  /** What the listings that have been used carry, the fullest first, at most `limit` of them. */
   state(limit: number): CapacityView[]
 }
 
-interface Use {
-  running: number
-  requests: SlidingWindow | undefined
-  tokens: SlidingWindow | undefined
-  last: CapacityOf
+/** What a listing's model had used in this month before this process counted. */
+export interface SpentBefore extends Spent {
+  listingId: string
+  model: string
 }
 
-export function createCapacity({ clock, maxTracked = MAX_TRACKED_LISTINGS }: CapacityDeps): Capacity {
-  const uses = new Map<string, Use>()
+export interface CapacityDeps {
+  clock: Clock
+  spent?: Iterable<SpentBefore>
+  maxTracked?: number
+  leaseMs?: number
+}
+
+/** The form for one process: counts in memory, begun from what was billed this month. */
+export function createCapacity(deps: CapacityDeps): Capacity {
+  const { clock, maxTracked = MAX_TRACKED_LISTINGS, leaseMs = LEASE_MS } = deps
+  const listings = new Map<string, ListingUse>()
+  const listeners = new Set<(offer: { listingId: string; model: string }) => void>()
+  const refusals: Record<CapacityKind, number> = { rate: 0, concurrency: 0, day: 0, month: 0 }
+  const wheel = new Wheel<RunningLease>(leaseMs, clock.monotonicMs())
+  const home: LeaseHome = { wheel, leaseMs, nowMs: clock.monotonicMs, wallMs: clock.nowMs, freed, lost }
+  let sweepAt = maxTracked
+  let fullBy: CapacityKind = 'rate'
+  let lostLeases = 0
+  for (const spent of deps.spent ?? []) begin(spent)
+
+  function begin({ listingId, model, ...spent }: SpentBefore): void {
+    const listing = listings.get(listingId)
+    if (listing) listing.use.calendar.add(spent)
+    else listings.set(listingId, listingUse(listingId, new Use({}, spent)))
+    listings.get(listingId)?.models.set(model, new Use({}, spent))
+  }
+
+  function turn(nowMs: number): void {
+    if (nowMs >= wheel.nextMs) wheel.turn(nowMs, (lease) => lease.due())
+  }
+
+  function lost(): void {
+    lostLeases += 1
+  }
+
+  function freed(listing: ListingUse): void {
+    if (listing.refused.size === 0) return
+    const models = [...listing.refused]
+    listing.refused.clear()
+    for (const model of models)
+      for (const listener of listeners) listener({ listingId: listing.listingId, model })
+  }
 
   function take(offer: CapacityOf, load: Load): Lease | undefined {
     const nowMs = clock.monotonicMs()
-    const use = uses.get(offer.listingId) ?? open(offer, nowMs)
-    fit(use, offer)
-    if (waitMs(use, offer, load, nowMs) > 0) return undefined
-    use.running += 1
-    use.requests?.take(1, nowMs)
-    use.tokens?.take(load.tokens, nowMs)
-    return leaseOf(use, { tokens: load.tokens, takenAtMs: nowMs })
+    if (ask(offer, load, nowMs) > 0) return undefined
+    const listing = listings.get(offer.listingId) ?? open(offer, nowMs)
+    listing.use.fit(offer)
+    return new RunningLease(home, { listing, model: modelOf(listing, offer), taken: askedOf(load), nowMs })
   }
 
-  function open(offer: CapacityOf, nowMs: number): Use {
-    if (uses.size >= maxTracked) forgetIdle(nowMs)
-    const use: Use = { running: 0, requests: undefined, tokens: undefined, last: offer }
-    uses.set(offer.listingId, use)
-    return use
+  function open(offer: CapacityOf, nowMs: number): ListingUse {
+    if (listings.size >= sweepAt) sweep(nowMs)
+    const listing = listingUse(offer.listingId, new Use(offer))
+    listings.set(offer.listingId, listing)
+    return listing
   }
 
-  function forgetIdle(nowMs: number): void {
-    for (const [listingId, use] of uses) if (isIdle(use, nowMs)) uses.delete(listingId)
+  /** What has counted nothing this month is forgotten, what has counted nothing this minute gives its windows back. */
+  function sweep(nowMs: number): void {
+    const wallMs = clock.nowMs()
+    for (const [listingId, { use, models }] of listings) {
+      if (!use.isRateIdle(nowMs)) continue
+      if (use.calendar.isIdle(wallMs)) listings.delete(listingId)
+      else for (const one of [use, ...models.values()]) one.dropWindows()
+    }
+    // What is left must be kept; looking again before it has grown would find as little.
+    sweepAt = Math.max(maxTracked, Math.ceil(listings.size * 1.1))
+  }
+
+  function waitOf(listing: ListingUse, offer: CapacityOf, asked: Asked, nowMs: number): number {
+    const waitMs = listing.use.waitMs(offer, asked, nowMs, clock.nowMs)
+    fullBy = listing.use.fullBy
+    const { modelCapacity } = offer
+    if (!modelCapacity) return waitMs
+    const model = listing.models.get(offer.model)
+    if (!model) return fitsUnused(modelCapacity, asked) ? waitMs : Number.POSITIVE_INFINITY
+    const modelWaitMs = model.waitMs(modelCapacity, asked, nowMs, clock.nowMs)
+    if (modelWaitMs <= waitMs) return waitMs
+    fullBy = model.fullBy
+    return modelWaitMs
+  }
+
+  function waitMs(offer: CapacityOf, load: Load, nowMs: number): number {
+    turn(nowMs)
+    const asked = askedOf(load)
+    const listing = listings.get(offer.listingId)
+    if (listing) return waitOf(listing, offer, asked, nowMs)
+    fullBy = 'rate'
+    return fitsUnused(offer, asked) && fitsUnused(offer.modelCapacity ?? offer, asked)
+      ? 0
+      : Number.POSITIVE_INFINITY
+  }
+
+  /** As `waitMs`, and who has to wait will hear when something comes free. What never fits does not wait. */
+  function ask(offer: CapacityOf, load: Load, nowMs: number): number {
+    const wait = waitMs(offer, load, nowMs)
+    if (wait === 0 || wait === Number.POSITIVE_INFINITY) return wait
+    refusals[fullBy] += 1
+    if (listeners.size > 0) listings.get(offer.listingId)?.refused.add(offer.model)
+    return wait
+  }
+
+  function headroom(listing: ListingUse, offer: CapacityOf, share: number, nowMs: number): number {
+    const times = { nowMs, wallMs: clock.nowMs }
+    const whole = listing.use.headroom(offer, share, times)
+    const model = offer.modelCapacity && listing.models.get(offer.model)
+    return model ? Math.min(whole, model.headroom(offer.modelCapacity ?? {}, share, times)) : whole
+  }
+
+  function reachedBy(use: Use): WindowClosed | undefined {
+    return use.calendar.closed(use.limits, clock.nowMs())
+  }
+
+  function viewOf(use: Use, nowMs: number): UseView {
+    const fill = 1 - use.headroom(use.limits, 1, { nowMs, wallMs: clock.nowMs })
+    const reached = reachedBy(use)
+    const limits = use.readings(nowMs, clock.nowMs())
+    return { running: use.running, fill, limits, ...(reached ? { reached } : {}) }
   }
 
   return {
     take,
     roomAt(offer, load, nowMs) {
-      const use = uses.get(offer.listingId)
-      if (!use) return fitsUnused(offer, load) ? 1 : Number.NEGATIVE_INFINITY
-      const wait = waitMs(use, offer, load, nowMs)
-      return wait > 0 ? -wait : Math.max(Number.MIN_VALUE, headroomOf(use, offer, load, nowMs))
+      const wait = ask(offer, load, nowMs)
+      if (wait > 0) return -wait
+      const listing = listings.get(offer.listingId)
+      return listing ? Math.max(Number.MIN_VALUE, headroom(listing, offer, load.share ?? 1, nowMs)) : 1
     },
-    nextFreeMs(offer, load) {
-      const use = uses.get(offer.listingId)
-      if (use) return waitMs(use, offer, load, clock.monotonicMs())
-      return fitsUnused(offer, load) ? 0 : Number.POSITIVE_INFINITY
+    nextFreeMs: (offer, load) => ask(offer, load, clock.monotonicMs()),
+    whyFull: (offer, load, nowMs) => (waitMs(offer, load, nowMs) > 0 ? fullBy : undefined),
+    fillOf(offer, nowMs) {
+      const listing = listings.get(offer.listingId)
+      return listing ? 1 - headroom(listing, offer, 1, nowMs) : 0
     },
+    onFreed(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    limitReached(listingId) {
+      const listing = listings.get(listingId)
+      return listing && reachedBy(listing.use)
+    },
+    reached() {
+      const reached = new Map<string, WindowClosed>()
+      for (const [listingId, { use }] of listings) {
+        const one = reachedBy(use)
+        if (one) reached.set(listingId, one)
+      }
+      return reached
+    },
+    refusals: () => ({ ...refusals }),
+    lost: () => lostLeases,
     state(limit) {
       const nowMs = clock.monotonicMs()
-      return [...uses].slice(0, limit).map(([listingId, use]) => ({
-        listingId,
-        running: use.running,
-        headroom: headroomOf(use, use.last, { tokens: 0 }, nowMs),
-      }))
+      turn(nowMs)
+      const fullest = [...listings.values()]
+        .map((listing) => ({ listing, fill: viewOf(listing.use, nowMs).fill }))
+        .sort((a, b) => b.fill - a.fill)
+        .slice(0, limit)
+      return fullest.map(({ listing: { listingId, use, models } }) => {
+        const view = viewOf(use, nowMs)
+        const perModel = [...models].map(([model, one]) => ({ model, ...viewOf(one, nowMs) }))
+        return { listingId, headroom: 1 - view.fill, ...view, models: perModel }
+      })
     },
   }
 }
 
-export interface CapacityDeps {
-  clock: Clock
-  maxTracked?: number
+function listingUse(listingId: string, use: Use): ListingUse {
+  return { listingId, use, models: new Map(), refused: new Set() }
 }
 
-/** Brings the windows to the listing's present limits; what was taken under the old ones stays taken. */
-function fit(use: Use, offer: CapacityOf): void {
-  use.last = offer
-  use.requests = fitted(use.requests, offer.requestsPerMinute)
-  use.tokens = fitted(use.tokens, offer.tokensPerMinute)
-}
-
-function fitted(window: SlidingWindow | undefined, limit: number | undefined): SlidingWindow | undefined {
-  if (limit === undefined) return undefined
-  if (!window) return new SlidingWindow(limit)
-  window.setLimit(limit)
-  return window
-}
-
-function leaseOf(use: Use, taken: { tokens: number; takenAtMs: number }): Lease {
-  let ended = false
-  return {
-    end(outcome, { tokens } = {}) {
-      if (ended) return
-      ended = true
-      use.running -= 1
-      const used = tokens ?? (UNBILLED.has(outcome) ? 0 : taken.tokens)
-      use.tokens?.correct(used - taken.tokens, taken.takenAtMs)
-    },
+function modelOf(listing: ListingUse, { model, modelCapacity = unlimited }: CapacityOf): Use {
+  let use = listing.models.get(model)
+  if (!use) {
+    use = new Use(modelCapacity)
+    listing.models.set(model, use)
   }
+  use.fit(modelCapacity)
+  return use
 }
 
-function places(offer: CapacityOf, share: number): number {
-  if (offer.concurrency === undefined) return Number.POSITIVE_INFINITY
-  return Math.min(offer.concurrency, Math.max(1, Math.floor(offer.concurrency * share)))
-}
+const unlimited: CapacityLimits = Object.freeze({})
 
-function waitMs(use: Use, offer: CapacityOf, { tokens, share = 1 }: Load, nowMs: number): number {
-  const requestWaitMs = use.requests?.waitMs(1, nowMs) ?? 0
-  const tokenWaitMs = use.tokens?.waitMs(tokens, nowMs) ?? 0
-  const placeWaitMs = use.running < places(offer, share) ? 0 : CONCURRENCY_RETRY_MS
-  return Math.max(requestWaitMs, tokenWaitMs, placeWaitMs)
-}
-
-function headroomOf(use: Use, offer: CapacityOf, load: Load, nowMs: number): number {
-  const { requestsPerMinute, tokensPerMinute } = offer
-  const capacity = places(offer, load.share ?? 1)
-  let least = capacity === Number.POSITIVE_INFINITY ? 1 : (capacity - use.running) / capacity
-  if (use.requests && requestsPerMinute)
-    least = Math.min(least, use.requests.remaining(nowMs) / requestsPerMinute)
-  if (use.tokens && tokensPerMinute) least = Math.min(least, use.tokens.remaining(nowMs) / tokensPerMinute)
-  return least
-}
-
-/** A listing that has served nothing lately is idle; only a request larger than it ever takes does not fit. */
-function fitsUnused(
-  { requestsPerMinute, tokensPerMinute, concurrency }: CapacityOf,
-  { tokens }: Load,
-): boolean {
-  return (requestsPerMinute ?? 1) >= 1 && (tokensPerMinute ?? tokens) >= tokens && (concurrency ?? 1) >= 1
-}
-
-function isIdle(use: Use, nowMs: number): boolean {
-  return use.running === 0 && (use.requests?.isIdle(nowMs) ?? true) && (use.tokens?.isIdle(nowMs) ?? true)
+function askedOf({ tokens, costNanos = 0n, share = 1 }: Load): Asked {
+  return { tokens, nanos: costNanos, share }
 }

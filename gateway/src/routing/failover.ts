@@ -6,6 +6,11 @@ import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
 
 export const MAX_ATTEMPTS = 3
 
+/** A breaker that is due sooner is due for one probe a second, not for everybody. */
+const MIN_RETRY_AFTER_MS = 1_000
+/** An outage of ours is looked at again after five seconds. */
+const OUTAGE_RETRY_MS = 5_000
+
 export interface Consequence {
   /** Whether another offer may serve the request. */
   next: boolean
@@ -80,14 +85,23 @@ const REFUSALS: ReadonlySet<OutcomeClass> = new Set([
   'model_refused',
 ])
 
-/** The error for a request that no offer served. `retryAfterMs` is when an offer is expected back, if known. */
+interface Outcome {
+  model: string
+  /** How long until an offer is expected back: 0 when one could be tried now, `undefined` or `Infinity` when unknown. */
+  retryAfterMs: number | undefined
+  queryOfDeath: boolean
+  /** There was only one offer to try. */
+  alone?: boolean
+}
+
+/**
+ * The error for a request that no offer served. An SDK tries three times of its own; so that its tries do not multiply
+ * ours, it is asked to come back only when that can be of use: when an offer is due that was resting, or when there was
+ * but one to try.
+ */
 export function exhausted(
   attempts: readonly FailedAttempt[],
-  {
-    model,
-    retryAfterMs,
-    queryOfDeath,
-  }: { model: string; retryAfterMs: number | undefined; queryOfDeath: boolean },
+  { model, retryAfterMs, queryOfDeath, alone = false }: Outcome,
 ): GatewayError {
   const cause = attempts.map(({ offer, failure }) => ({ offer: offer.id, ...failure }))
   if (queryOfDeath) {
@@ -100,13 +114,14 @@ export function exhausted(
   const faults = attempts.filter(({ failure }) => !REFUSALS.has(failure.class))
   const last = faults.at(-1)
   if (!last) return noCapacity({ model, retryAfterMs: finite(retryAfterMs), cause })
+  const dueMs = finite(retryAfterMs) ?? (alone ? MIN_RETRY_AFTER_MS : undefined)
+  const again =
+    dueMs === undefined ? { retryable: false } : { retryAfterMs: Math.max(MIN_RETRY_AFTER_MS, dueMs) }
   if (faults.every(({ failure }) => failure.class === 'own_fault')) {
     return new GatewayError(
       'unavailable',
       'This gateway cannot reach its upstreams at present. Nothing was charged; please retry.',
-      {
-        cause,
-      },
+      { retryAfterMs: OUTAGE_RETRY_MS, ...(dueMs === undefined ? {} : again), cause },
     )
   }
   const tried = attempts.length === 1 ? 'The upstream' : `All ${attempts.length} upstreams tried`
@@ -114,15 +129,13 @@ export function exhausted(
     return new GatewayError(
       'upstream_timeout',
       `${tried} for '${model}' did not answer in time. Nothing was charged; please retry.`,
-      {
-        cause,
-      },
+      { ...again, cause },
     )
   }
   return new GatewayError(
     'upstream_failed',
     `${tried} for '${model}' failed. Nothing was charged; please retry.`,
-    { cause },
+    { ...again, cause },
   )
 }
 
@@ -131,7 +144,7 @@ function finite(ms: number | undefined): number | undefined {
   return ms !== undefined && Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
 
-/** 503: everything that could serve is full or resting. Without a known time a retry may still help. */
+/** 503: everything that could serve is full or resting. Without a known time an SDK is not asked to try again. */
 export function noCapacity({
   model,
   retryAfterMs,
@@ -155,7 +168,7 @@ export function noCapacity({
     'no_capacity',
     `Every offer for '${model}' is full or resting${why}. Retry ${when}.`,
     {
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.max(1, retryAfterMs) }),
+      ...(retryAfterMs === undefined ? { retryable: false } : { retryAfterMs: Math.max(1, retryAfterMs) }),
       ...(cause === undefined ? {} : { cause }),
     },
   )

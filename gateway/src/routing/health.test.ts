@@ -34,8 +34,12 @@ function listing() {
       health = asked.health
       return asked.ticket
     },
-    end(ticket: Ticket, outcome: OutcomeClass, { jitter = 0.5, alone = false } = {}) {
-      health = complete(health, { outcome, ticket, nowMs, jitter, alone })
+    end(
+      ticket: Ticket,
+      outcome: OutcomeClass,
+      { jitter = 0.5, alone = false as boolean, spared = alone as boolean, status = 500, slow = false } = {},
+    ) {
+      health = complete(health, { outcome, status, ticket, nowMs, jitter, alone, spared, slow })
     },
     run(...outcomes: OutcomeClass[]) {
       for (const outcome of outcomes) here.end(here.begin(), outcome)

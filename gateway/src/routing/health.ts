@@ -23,12 +23,26 @@ export const breakerRules = {
   /** The first-byte limit of the longest kind of request plus five seconds. */
   probeLeaseMs: 65_000,
   closeAfterOk: 3,
+  /**
+   * What a success counts towards closing when its first content took more than twice as long as it used to. Not
+   * nothing: being slow alone must not keep a listing out for good.
+   */
+  slowOk: 0.25,
+  /** In panic an ejected listing gets at most this share of the traffic it had, one probe a second at the most. */
+  panicShare: 0.1,
+  panicEveryMaxMs: 10_000,
   slowStartMs: 60_000,
   slowStartFrom: 0.1,
 } as const
 
+/** What an attempt came to; `status` when the upstream answered with one. */
+export interface Verdict {
+  outcome: OutcomeClass
+  status?: number | undefined
+}
+
 /** How much of a failure an outcome is; what is not listed says nothing about the listing. */
-export const failureWeight: Partial<Record<OutcomeClass, number>> = {
+const failureWeights: Partial<Record<OutcomeClass, number>> = {
   ok: 0,
   server_error: 1,
   network: 1,
@@ -36,6 +50,15 @@ export const failureWeight: Partial<Record<OutcomeClass, number>> = {
   malformed: 1,
   overloaded: 0.25,
 }
+
+/** 0 for a success, up to 1 for a failure; `undefined` for what says nothing about the listing. */
+export function failureWeight({ outcome, status }: Verdict): number | undefined {
+  const isHalf = outcome === 'server_error' && (status === 408 || status === 409 || status === 425)
+  return isHalf ? 0.5 : failureWeights[outcome]
+}
+
+/** Why a listing was ejected: failures in a row, failed connections in a row, or a bad share of its last answers. */
+export type EjectedBy = 'consecutive' | 'network' | 'share'
 
 interface Completion {
   atMs: number
@@ -51,28 +74,34 @@ interface Common {
   healthySinceMs: number
 }
 
+interface Ejected extends Common {
+  by: EjectedBy
+  untilMs: number
+  probedAtMs: number
+  /** How far apart panic may probe it before `untilMs`. */
+  panicEveryMs: number
+}
+
 export type Health =
   | (Common & {
       state: 'closed'
-      /** Failures in a row, in whole and quarter failures. */
+      /** Failures in a row, in whole, half and quarter failures. */
       consecutive: number
       consecutiveNetwork: number
       ring: readonly Completion[]
       /** When it was last closed; `undefined` when it has never been open. */
       closedAtMs?: number
     })
-  | (Common & { state: 'open'; untilMs: number; probedAtMs: number })
-  | (Common & {
+  | (Ejected & { state: 'open' })
+  | (Ejected & {
       state: 'half_open'
+      /** Successes in a row, in whole and quarter successes. */
       okInRow: number
-      probedAtMs: number
       /** Probes granted in this epoch; the last one's number is its lease. */
       leases: number
       lease?: { id: number; expiresAtMs: number }
       /** Entered while the pool was in panic: failing then says nothing new, so it does not lengthen the next opening. */
       forced: boolean
-      /** Where a forced probe goes back to. */
-      untilMs: number
     })
 
 /** What begins an attempt: its epoch, and the probe lease it holds, if any. */
@@ -94,19 +123,22 @@ const clean: Extract<Health, { state: 'closed' }> = {
 /** A listing that has never failed. */
 export const healthy: Health = clean
 
-export interface Completed {
-  outcome: OutcomeClass
+export interface Completed extends Verdict {
   ticket: Ticket
   nowMs: number
   /** 0 ≤ jitter < 1, spreads the opening time. */
   jitter: number
-  /** The only listing that offers the model: then a bad share alone does not open it. */
+  /** The only listing that offers the model: nobody covers for it, so panic may probe it once a second. */
   alone: boolean
+  /** A bad share alone does not open it: it is the only one, or half of its pool is out for that already. */
+  spared: boolean
+  /** The first content took more than twice as long as it used to. */
+  slow?: boolean
 }
 
 /** The state after an attempt ended. */
 export function complete(health: Health, event: Completed): Health {
-  const weight = failureWeight[event.outcome]
+  const weight = failureWeight(event)
   if (event.ticket.epoch !== health.epoch) return health
   if (health.state === 'open') return health
   if (health.state === 'half_open') return completeProbe(health, event, weight)
@@ -134,8 +166,26 @@ export function probe(
 export function probeAtMs(health: Health, force = false): number {
   if (health.state === 'closed') return Number.NEGATIVE_INFINITY
   const nextMs = health.probedAtMs + breakerRules.probeEveryMs
-  if (health.state === 'open') return force ? nextMs : Math.max(nextMs, health.untilMs)
-  return health.lease ? Math.max(nextMs, health.lease.expiresAtMs) : nextMs
+  const panicMs = Math.min(health.probedAtMs + health.panicEveryMs, Math.max(nextMs, health.untilMs))
+  if (health.state === 'open') return force ? panicMs : Math.max(nextMs, health.untilMs)
+  const dueMs = health.forced ? panicMs : nextMs
+  return health.lease ? Math.max(dueMs, health.lease.expiresAtMs) : dueMs
+}
+
+/**
+ * The state without what befell it since `sinceMs`, when that turns out not to be its fault: its provider or our own
+ * network was down. Attempts that were under way then count for nothing.
+ */
+export function pardoned(health: Health, { sinceMs, only }: { sinceMs: number; only?: EjectedBy }): Health {
+  if (health.state === 'closed') {
+    if (only === 'network' && health.consecutiveNetwork === 0) return health
+    const ring = health.ring.filter(({ atMs, weight }) => weight === 0 || atMs < sinceMs)
+    if (ring.length === health.ring.length) return health
+    return { ...health, ring, epoch: health.epoch + 1, consecutive: 0, consecutiveNetwork: 0 }
+  }
+  if (health.healthySinceMs < sinceMs || (only !== undefined && health.by !== only)) return health
+  const { epoch, ejections, healthySinceMs } = health
+  return { ...clean, epoch: epoch + 1, ejections: Math.max(0, ejections - 1), healthySinceMs }
 }
 
 /** The share of its normal traffic a listing should get: 0 unless closed, growing for a minute after it was. */
@@ -157,17 +207,13 @@ type Open = Extract<Health, { state: 'open' }>
 type HalfOpen = Extract<Health, { state: 'half_open' }>
 
 function halfOpened(health: Open, nowMs: number): HalfOpen {
-  const { epoch, ejections, healthySinceMs, probedAtMs, untilMs } = health
   return {
+    ...health,
     state: 'half_open',
-    epoch: epoch + 1,
-    ejections,
-    healthySinceMs,
+    epoch: health.epoch + 1,
     okInRow: 0,
-    probedAtMs,
     leases: 0,
-    forced: nowMs < untilMs,
-    untilMs,
+    forced: nowMs < health.untilMs,
   }
 }
 
@@ -177,7 +223,7 @@ function completeProbe(health: HalfOpen, event: Completed, weight: number | unde
   const { lease: _ended, ...released } = health
   if (weight === undefined) return released
   if (weight > 0) return reopen(health, event)
-  const okInRow = health.okInRow + 1
+  const okInRow = health.okInRow + (event.slow ? breakerRules.slowOk : 1)
   if (okInRow < breakerRules.closeAfterOk) return { ...released, okInRow }
   const { epoch, ejections } = health
   return { ...clean, epoch: epoch + 1, ejections, healthySinceMs: event.nowMs, closedAtMs: event.nowMs }
@@ -185,11 +231,12 @@ function completeProbe(health: HalfOpen, event: Completed, weight: number | unde
 
 /** A failed probe: open again, for longer; after a probe that panic forced, for as long as it would have been. */
 function reopen(health: HalfOpen, { nowMs, jitter }: Completed): Health {
-  if (health.forced && health.okInRow === 0) {
-    const { epoch, ejections, healthySinceMs, untilMs, probedAtMs } = health
-    return { state: 'open', epoch: epoch + 1, ejections, healthySinceMs, untilMs, probedAtMs }
+  const { epoch, ejections, healthySinceMs, by, untilMs, probedAtMs, panicEveryMs } = health
+  if (!health.forced || health.okInRow > 0) {
+    return opened(health, { ejections: ejections + 1, nowMs, jitter, by, probedAtMs, panicEveryMs })
   }
-  return opened(health, { ejections: health.ejections + 1, nowMs, jitter, probedAtMs: health.probedAtMs })
+  const same = { ejections, healthySinceMs, by, untilMs, probedAtMs, panicEveryMs }
+  return { state: 'open', epoch: epoch + 1, ...same }
 }
 
 function succeed(health: Closed, nowMs: number): Health {
@@ -207,33 +254,53 @@ function fail(health: Closed, event: Completed, weight: number): Health {
   const consecutive = health.consecutive + weight
   const consecutiveNetwork = event.outcome === 'network' ? health.consecutiveNetwork + 1 : 0
   const ejections = decayed(health, nowMs)
-  const inRow =
-    consecutive >= breakerRules.openAfterConsecutive ||
-    consecutiveNetwork >= breakerRules.openAfterConsecutiveNetwork
-  if (inRow || (!event.alone && isMostlyFailing(ring))) {
-    return opened(health, { ejections: ejections + 1, nowMs, jitter: event.jitter, probedAtMs: nowMs })
-  }
-  return { ...health, consecutive, consecutiveNetwork, ring, ejections, healthySinceMs: nowMs }
+  const next: Closed = { ...health, consecutive, consecutiveNetwork, ring, ejections, healthySinceMs: nowMs }
+  const by = ejectedBy(next, event.spared)
+  if (by === undefined) return next
+  return opened(health, {
+    ejections: ejections + 1,
+    nowMs,
+    jitter: event.jitter,
+    by,
+    probedAtMs: nowMs,
+    panicEveryMs: event.alone ? breakerRules.probeEveryMs : panicEveryMs(ring),
+  })
+}
+
+function ejectedBy(
+  { consecutive, consecutiveNetwork, ring }: Closed,
+  spared: boolean,
+): EjectedBy | undefined {
+  if (consecutiveNetwork >= breakerRules.openAfterConsecutiveNetwork) return 'network'
+  if (consecutive >= breakerRules.openAfterConsecutive) return 'consecutive'
+  return !spared && isMostlyFailing(ring) ? 'share' : undefined
+}
+
+/** A tenth of the rate at which its last answers came. */
+function panicEveryMs(ring: readonly Completion[]): number {
+  const { panicShare, panicEveryMaxMs, probeEveryMs } = breakerRules
+  const [first, last] = [ring[0], ring.at(-1)]
+  if (!first || !last || ring.length < 2) return panicEveryMaxMs
+  const gapMs = (last.atMs - first.atMs) / (ring.length - 1)
+  return Math.min(panicEveryMaxMs, Math.max(probeEveryMs, gapMs / panicShare))
 }
 
 function opened(
   health: Health,
   {
-    ejections,
     nowMs,
     jitter,
-    probedAtMs,
-  }: { ejections: number; nowMs: number; jitter: number; probedAtMs: number },
+    ...ejected
+  }: Pick<Ejected, 'ejections' | 'by' | 'probedAtMs' | 'panicEveryMs'> & { nowMs: number; jitter: number },
 ): Health {
   const { openMs, openMaxMs, openJitter } = breakerRules
   const spread = 1 - openJitter + 2 * openJitter * jitter
   return {
     state: 'open',
     epoch: health.epoch + 1,
-    ejections,
     healthySinceMs: nowMs,
-    untilMs: nowMs + Math.round(Math.min(openMaxMs, openMs * ejections) * spread),
-    probedAtMs,
+    untilMs: nowMs + Math.round(Math.min(openMaxMs, openMs * ejected.ejections) * spread),
+    ...ejected,
   }
 }
 

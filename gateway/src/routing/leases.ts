@@ -6,11 +6,11 @@ import type { Offer } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
-import type { Breakers } from './breakers.ts'
-import type { Capacity, Lease, LeaseUse } from './capacity.ts'
+import type { Breakers, Ticket } from './breakers.ts'
+import type { Capacity, Lease, LeaseUse, Load } from './capacity.ts'
 import { consequences, type FailedAttempt } from './failover.ts'
-import type { Ticket } from './health.ts'
-import type { Plan } from './plan.ts'
+import { createMalformedLog } from './malformed-log.ts'
+import { type AttemptLoad, loadOf, type Plan } from './plan.ts'
 import type { Rests } from './rests.ts'
 
 /** Listings whose last success is remembered. */
@@ -19,7 +19,7 @@ const MAX_SERVED = 20_000
 /** What routing needs of the market; `marketplace/` is it. */
 export interface Market {
   offersFor(model: string): readonly Offer[]
-  pause(listingId: string, state: 'disabled', reason: string): Promise<void>
+  pause(listingId: string, state: 'disabled' | 'quarantined', reason: string): Promise<void>
 }
 
 export interface Taken {
@@ -27,18 +27,32 @@ export interface Taken {
   lease: Lease
   /** On the monotonic clock. */
   beganMs: number
-  /** Ends the lease of an attempt that failed; `innocent` keeps the failure from the listing's record. */
-  fail(failure: UpstreamFailure, options: { innocent: boolean }): void
+  /**
+   * Ends the lease of an attempt that failed, and returns the failure as it is judged: a failed connection may be ours.
+   * `innocent` keeps it from the listing's record.
+   */
+  fail(failure: UpstreamFailure, options: { innocent: boolean }): UpstreamFailure
+  /** Ends the lease of a doubtful refusal; what it says of the listing is told by the first call of what is returned. */
+  suspend(failure: UpstreamFailure): (verdict: 'user_error' | 'malformed') => void
   /** Calls `then` when the lease has ended, at once if it has. */
   whenEnded(then: () => void): void
 }
 
 export interface Leases {
   /** The next offer of `queue` that lets an attempt in; the queue loses it and those that did not. */
-  takeNext(queue: Offer[], plan: Plan, last?: FailedAttempt): Taken | undefined
+  takeNext(queue: Offer[], plan: Plan): Taken | undefined
   /** How long until an offer of the plan may be taken again; `Infinity` when unknown. */
   nextFreeMs(plan: Plan): number
+  /** The same for one offer and a request of this load. */
+  waitMs(offer: Offer, load: AttemptLoad): number
+  /** How long until `offer` has room for it, however it stands otherwise. */
+  fullForMs(offer: Offer, load: AttemptLoad): number
   servedOthersSince(listingId: string, sinceMs: number): boolean
+  /** Brings an offer of another origin to the front of `queue` when the failed one's may be what failed. */
+  preferElsewhere(queue: Offer[], failed: FailedAttempt): void
+  isDoubtful(offer: Offer, failure: UpstreamFailure): boolean
+  /** True while nothing has failed there since its last success. */
+  isProven(offer: Offer): boolean
 }
 
 export interface LeasesDeps {
@@ -50,17 +64,23 @@ export interface LeasesDeps {
   logger: Logger
   /** Told of each attempt once, when it is over. */
   onAttempt?: (attempt: EndedAttempt) => void
+  /** Told when a listing's account is spent, so that its seller hears of it. */
+  onSuspended?: (suspended: { listingId: string; untilMs: number }) => void
 }
 
 interface Held {
   offer: Offer
   ticket: Ticket
   capacityLease: Lease
+  beganMs: number
+  buyer: string
 }
 
 interface End extends LeaseUse {
   outcome: OutcomeClass
   innocent?: boolean
+  status?: number
+  blocked?: boolean
 }
 
 /** An attempt that is over. */
@@ -74,9 +94,9 @@ export interface EndedAttempt extends LeaseUse {
 export function createLeases(deps: LeasesDeps): Leases {
   const { marketplace, breakers, capacity, rests, clock, logger, onAttempt } = deps
   const lastServedMs = new Map<string, number>()
+  const malformedLog = createMalformedLog()
 
-  function takeNext(queue: Offer[], plan: Plan, last?: FailedAttempt): Taken | undefined {
-    if (last && consequences[last.failure.class].elsewhere) preferElsewhere(queue, last.offer)
+  function takeNext(queue: Offer[], plan: Plan): Taken | undefined {
     for (let offer = queue.shift(); offer; offer = queue.shift()) {
       const held = take(offer, plan)
       if (held) return takenOf(held)
@@ -86,34 +106,52 @@ export function createLeases(deps: LeasesDeps): Leases {
 
   function take(offer: Offer, plan: Plan): Held | undefined {
     if (rests.restOf(offer)) return undefined
-    const load = loadOf(offer, plan)
+    const load = loadAt(offer, loadOf(plan, offer))
     // Asked before the breaker, so that a full listing does not use up its probe.
     if (capacity.nextFreeMs(offer, load) > 0) return undefined
-    const ticket = breakers.begin(offer.id, { force: plan.panic })
+    const ticket = breakers.begin(offer, { force: plan.panic })
     const capacityLease = ticket && capacity.take(offer, load)
-    return capacityLease && { offer, ticket, capacityLease }
+    const beganMs = clock.monotonicMs()
+    return capacityLease && { offer, ticket, capacityLease, beganMs, buyer: plan.buyer }
   }
 
-  function loadOf(offer: Offer, plan: Plan) {
-    const standing = breakers.standing(offer.id)
-    return { tokens: plan.tokens, share: standing.state === 'closed' ? standing.share : 1 }
+  function loadAt(offer: Offer, { tokens, costNanos }: AttemptLoad): Load {
+    const standing = breakers.standing(offer)
+    const share = standing.state === 'closed' ? standing.places : 1
+    return limitsMoney(offer) ? { tokens, share, costNanos: costNanos() } : { tokens, share }
   }
 
   function takenOf(held: Held): Taken {
+    const { offer, capacityLease, beganMs } = held
     let ended = false
     let afterwards: (() => void) | undefined
-    const end = (event: End) => {
-      if (ended) return
+    const release = ({ outcome, innocent: _innocent, status: _status, blocked: _blocked, ...used }: End) => {
       ended = true
-      conclude(held, event)
+      capacityLease.end(outcome, used)
       afterwards?.()
     }
+    const end = (event: End): OutcomeClass => {
+      if (ended) return event.outcome
+      release(event)
+      return conclude(held, event)
+    }
     return {
-      offer: held.offer,
-      beganMs: clock.monotonicMs(),
-      lease: { end: (outcome, used) => end({ ...used, outcome }) },
-      fail: ({ class: outcome, retryAfterMs }, { innocent }) =>
-        end({ outcome, innocent, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }),
+      offer,
+      beganMs,
+      lease: { end: (outcome, used) => void end({ ...used, outcome }), renew: () => capacityLease.renew() },
+      fail: (failure, { innocent }) => {
+        const judged = end({ ...endOf(failure), innocent })
+        return judged === failure.class || judged === 'ok' ? failure : { ...failure, class: judged }
+      },
+      suspend(failure) {
+        const event = endOf(failure)
+        release(event)
+        let settled = false
+        return (outcome) => {
+          if (!settled) conclude(held, { ...event, outcome })
+          settled = true
+        }
+      },
       whenEnded: (then) => {
         if (ended) then()
         else afterwards = then
@@ -121,15 +159,61 @@ export function createLeases(deps: LeasesDeps): Leases {
     }
   }
 
-  function conclude({ offer, ticket, capacityLease }: Held, { outcome, innocent, ...used }: End): void {
-    capacityLease.end(outcome, used)
-    const alone = marketplace.offersFor(offer.model).length === 1
-    breakers.end(offer.id, ticket, { outcome: innocent ? 'own_fault' : outcome, alone })
-    if (outcome === 'ok') served(offer)
+  /** Lets follow what must, and returns what the attempt is judged to have come to. */
+  function conclude(held: Held, { outcome, innocent = false, status, blocked, ...used }: End): OutcomeClass {
+    const { offer, ticket, beganMs } = held
+    const durationMs = used.durationMs ?? clock.monotonicMs() - beganMs
+    const judged = breakers.end(offer, ticket, {
+      outcome: innocent ? 'own_fault' : outcome,
+      status,
+      ttftMs: used.ttftMs,
+      durationMs,
+      blocked,
+    })
+    const told = innocent ? outcome : judged
+    if (told === 'ok') served(offer)
+    else punish(held, { outcome: told, innocent, blocked, retryAfterMs: used.retryAfterMs })
+    onAttempt?.({ ...used, durationMs, offer, outcome: told, innocent })
+    return told
+  }
+
+  function punish(
+    { offer, buyer }: Held,
+    {
+      outcome,
+      innocent,
+      blocked,
+      retryAfterMs,
+    }: {
+      outcome: OutcomeClass
+      innocent: boolean
+      blocked: boolean | undefined
+      retryAfterMs: number | undefined
+    },
+  ): void {
     const { rest } = consequences[outcome]
-    if (rest) rests.rest(offer, rest, used.retryAfterMs)
-    if (rest === 'disabled') disable(offer)
-    onAttempt?.({ ...used, offer, outcome, innocent: innocent === true })
+    const begins = rest !== undefined && rests.rest(offer, rest, retryAfterMs)
+    if (rest === 'disabled') pause(offer, 'disabled', 'key_rejected')
+    if (rest === 'listing_suspended' && begins) tellSuspended(offer)
+    if (blocked) pause(offer, 'quarantined', 'upstream_blocked')
+    else if (outcome === 'malformed' && !innocent && isTimeAndAgain(offer, buyer))
+      pause(offer, 'quarantined', 'malformed_answers')
+  }
+
+  function isTimeAndAgain(offer: Offer, buyer: string): boolean {
+    const { listingId, sellerOrganisationId: seller } = offer
+    const who = {
+      listingId,
+      seller,
+      origin: breakers.originOf(offer),
+      buyer: buyer === '' ? undefined : buyer,
+    }
+    return malformedLog.note(who, clock.monotonicMs())
+  }
+
+  function tellSuspended(offer: Offer): void {
+    const untilMs = rests.restOf(offer)?.untilMs
+    if (untilMs !== undefined) deps.onSuspended?.({ listingId: offer.listingId, untilMs })
   }
 
   function served(offer: Offer): void {
@@ -141,33 +225,59 @@ export function createLeases(deps: LeasesDeps): Leases {
   }
 
   /** It rests here at once; the market is told so that it stays out after a restart and on other nodes. */
-  function disable(offer: Offer): void {
+  function pause(offer: Offer, state: 'disabled' | 'quarantined', reason: string): void {
+    const { listingId } = offer
+    rests.rest(offer, 'disabled')
     marketplace
-      .pause(offer.listingId, 'disabled', 'key_rejected')
+      .pause(listingId, state, reason)
       .catch((error) =>
-        logger.error({ err: error, listingId: offer.listingId }, 'a listing was not disabled'),
+        logger.error({ err: error, listingId, state }, 'a listing was not taken off the market'),
       )
   }
 
-  function waitMs(offer: Offer, plan: Plan): number {
+  function fullForMs(offer: Offer, load: AttemptLoad): number {
+    return capacity.nextFreeMs(offer, loadAt(offer, load))
+  }
+
+  function waitMs(offer: Offer, load: AttemptLoad): number {
     const nowMs = clock.monotonicMs()
     const restUntilMs = rests.restOf(offer)?.untilMs ?? nowMs
-    const standing = breakers.standing(offer.id)
+    const standing = breakers.standing(offer)
     const probeAtMs = standing.state === 'closed' ? nowMs : standing.probeAtMs
-    return Math.max(restUntilMs - nowMs, probeAtMs - nowMs, capacity.nextFreeMs(offer, loadOf(offer, plan)))
+    return Math.max(restUntilMs - nowMs, probeAtMs - nowMs, fullForMs(offer, load))
   }
 
   return {
     takeNext,
-    nextFreeMs: (plan) => Math.min(...plan.offers.map((offer) => waitMs(offer, plan))),
+    nextFreeMs: (plan) => Math.min(...plan.offers.map((offer) => waitMs(offer, loadOf(plan, offer)))),
+    waitMs,
+    fullForMs,
     servedOthersSince: (listingId, sinceMs) =>
       (lastServedMs.get(listingId) ?? Number.NEGATIVE_INFINITY) >= sinceMs,
+    preferElsewhere(queue, { offer: failed, failure }) {
+      if (!consequences[failure.class].elsewhere) return
+      const origin = breakers.originOf(failed)
+      const at = queue.findIndex((offer) => breakers.originOf(offer) !== origin)
+      if (at > 0) queue.unshift(...queue.splice(at, 1))
+    },
+    isDoubtful: breakers.isDoubtful,
+    isProven: breakers.isProven,
   }
 }
 
-/** Brings the first offer of another origin to the front: this one's machines or network may be what failed. */
-function preferElsewhere(queue: Offer[], failed: Offer): void {
-  const { origin } = new URL(failed.baseUrl)
-  const at = queue.findIndex((offer) => new URL(offer.baseUrl).origin !== origin)
-  if (at > 0) queue.unshift(...queue.splice(at, 1))
+function endOf({ class: outcome, retryAfterMs, status, blocked }: UpstreamFailure): End {
+  const end: End = { outcome }
+  if (retryAfterMs !== undefined) end.retryAfterMs = retryAfterMs
+  if (status !== undefined) end.status = status
+  if (blocked) end.blocked = true
+  return end
+}
+
+function limitsMoney({ nanosPerDay, nanosPerMonth, modelCapacity }: Offer): boolean {
+  return (
+    nanosPerDay !== undefined ||
+    nanosPerMonth !== undefined ||
+    modelCapacity?.nanosPerDay !== undefined ||
+    modelCapacity?.nanosPerMonth !== undefined
+  )
 }

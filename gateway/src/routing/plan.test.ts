@@ -20,10 +20,10 @@ function refusal(act: () => unknown): GatewayError {
 
 /** Opens the breaker of a listing. */
 function break_(market: Market, listingId: string, outcome: OutcomeClass = 'server_error'): void {
-  const id = `${listingId}:test/model`
+  const offer = makeOffer(listingId)
   for (let count = 0; count < 5; count += 1) {
-    const ticket = market.breakers.begin(id)
-    if (ticket) market.breakers.end(id, ticket, { outcome })
+    const ticket = market.breakers.begin(offer)
+    if (ticket) market.breakers.end(offer, ticket, { outcome })
   }
 }
 
@@ -40,7 +40,7 @@ test('a plan says how many offers were left out and why', () => {
     makeOffer('full', { concurrency: 1 }),
     makeOffer('broken'),
   ])
-  market.capacity.take({ listingId: 'full', concurrency: 1 }, { tokens: 1 })
+  market.capacity.take(makeOffer('full', { concurrency: 1 }), { tokens: 1 })
   break_(market, 'broken')
   const plan = market.plan({ policy: { ignore: ['ignored'], maxPrice: { prompt: '2' } } })
   expect(names(plan)).toEqual(['usable'])
@@ -60,13 +60,13 @@ test('when everything is full the caller learns when to come back', () => {
     makeOffer('a', { requestsPerMinute: 1 }),
     makeOffer('b', { requestsPerMinute: 1 }),
   ])
-  market.capacity.take({ listingId: 'a', requestsPerMinute: 1 }, { tokens: 1 })
+  market.capacity.take(makeOffer('a', { requestsPerMinute: 1 }), { tokens: 1 })
   market.wait(20_000)
-  market.capacity.take({ listingId: 'b', requestsPerMinute: 1 }, { tokens: 1 })
+  market.capacity.take(makeOffer('b', { requestsPerMinute: 1 }), { tokens: 1 })
   const error = refusal(() => market.plan())
   expect(error.code).toBe('no_capacity')
-  expect(error.details.retryAfterMs).toBe(40_000)
-  market.wait(40_000)
+  expect(error.details.retryAfterMs).toBe(41_000)
+  market.wait(41_000)
   expect(names(market.plan())).toEqual(['a'])
 })
 

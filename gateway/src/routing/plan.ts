@@ -1,192 +1,323 @@
 /** Which offers may serve a request, in which order, and why the others may not. */
 import type { Model } from '../catalog/catalog.ts'
+import { type Feature, featuresIn, memberFor } from '../catalog/features.ts'
 import type { Offer } from '../marketplace/offer.ts'
+import { worstCase } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
-import type { ProviderConfig } from '../providers/provider.ts'
-import type { Breakers } from './breakers.ts'
-import type { Capacity } from './capacity.ts'
+import { formatUsd } from '../platform/money.ts'
+import { type Choice, choose, type Exclusion, exclusionOf, placeBits, type RouteRequest } from './choose.ts'
 import { noCapacity } from './failover.ts'
-import { type PolicyExclusion, policyFilter, type RoutingPolicy } from './policy.ts'
-import { type Candidate, MAX_RANKED, priceWeights, rank } from './rank.ts'
-import type { RestReason, Rests } from './rests.ts'
+import type { Leases, Taken } from './leases.ts'
+import type { RoutingPolicy } from './policy.ts'
+import type { DensePool } from './pool.ts'
+import type { LivePool, Pools } from './pools.ts'
+import { MAX_RANKED } from './rank.ts'
 
-/** Below this share of usable offers, soft ejections are ignored: too many ejected means the ejecting is wrong. */
-const PANIC_SHARE = 0.3
-
-export interface PlanRequest {
+/** A model that may answer, and what the request comes to there. */
+export interface ModelAsk {
   model: Model
+  /** Upper estimate of the prompt. */
   inputTokens: number
+  /** Of all choices together. */
   maxOutputTokens: number
+}
+
+export interface PlanRequest extends ModelAsk {
+  /** Other models that may answer when nobody can serve the first, in this order. */
+  fallbackModels?: readonly ModelAsk[]
   policy: RoutingPolicy
   /** Seeds the draw, so that the same request on the same market is decided the same way. */
   requestId: string
+  /** The organisation that pays. */
+  buyer?: string
+  /** Features that it asks for, as bits of catalog/features.ts. */
+  asks?: number
   /** What the client's dialect needs of a wire format; every format serves when absent. */
-  dialectNeeds?: { formats: readonly ProviderConfig['format'][] }
+  dialectNeeds?: { formats: readonly string[] }
+  /** Names the conversation, so that its next turn finds the prompt cache of this one. */
+  conversation?: string
+  /** The most it may cost, and how many choices of a token each it must have room for. */
+  maxCost?: { nanos: bigint; choices: number }
 }
 
-export type Exclusion = PolicyExclusion | RestReason | 'dialect' | 'breaker_open' | 'full' | 'lost_the_draw'
+/** One model's part of a plan, with all that repeating it needs. */
+export interface Decision {
+  model: string
+  dense: DensePool
+  request: RouteRequest
+  seed: string
+  choice: Choice
+}
 
 export interface Plan {
   model: string
-  /** Best first. */
+  buyer: string
+  requestId: string
+  conversation?: string
+  /** Best first; of one model, or of several in the order they were asked for. */
   offers: readonly Offer[]
-  /** How many offers were left out, by reason. */
-  excluded: Readonly<Partial<Record<Exclusion, number>>>
-  /** What each attempt takes from a listing's tokens per minute. */
-  tokens: number
+  /** How many offers of the first model were left out, by reason. */
+  excluded: Choice['excluded'] & { lost_the_draw?: number }
   /** Soft ejections are ignored for this request. */
   panic: boolean
+  decisions: readonly Decision[]
+  asks: ReadonlyMap<string, ModelAsk>
+  /** The attempt that was taken together with the decision. */
+  first?: Taken
 }
 
 export interface PlanDeps {
-  breakers: Breakers
-  capacity: Capacity
-  rests: Rests
+  pools: Pools
+  leases: Pick<Leases, 'waitMs' | 'fullForMs'>
+  stickyTo?: (request: PlanRequest, model: string) => string | undefined
 }
 
-interface Survey {
-  usable: Candidate[]
-  /** Ejected, but due for a probe with real traffic. */
-  probes: Candidate[]
-  /** Ejected and not due: tried only in panic, the one that ends first first. */
-  ejected: { offer: Offer; untilMs: number }[]
-  /** Passing the policy and not at rest. */
-  enabled: number
-  /** Closed breaker, full or not. */
-  closed: number
-  excluded: Partial<Record<Exclusion, number>>
-  retryAfterMs: number
+/** What an attempt takes of a listing. */
+export interface AttemptLoad {
+  tokens: number
+  /** The worst case; asked only where money is limited. */
+  costNanos: () => bigint
 }
 
-/** Throws `model_not_found` when nobody offers the model to this caller, `no_capacity` when nobody can serve it now. */
-export function planRequest(
-  deps: PlanDeps,
-  offers: readonly Offer[],
-  request: PlanRequest,
-  nowMs: number,
-): Plan {
-  const model = request.model.id
-  if (offers.length === 0) {
-    throw new GatewayError(
-      'model_not_found',
-      `Nobody offers '${model}' at present. GET /v1/models lists the models you can use.`,
-      {
-        param: 'model',
-      },
-    )
-  }
-  const survey = surveyOffers(deps, offers, request, nowMs)
-  const panic = survey.closed < survey.enabled * PANIC_SHARE
-  if (!panic && survey.ejected.length > 0) {
-    survey.excluded.breaker_open = (survey.excluded.breaker_open ?? 0) + survey.ejected.length
-  }
-  const ordered = order(survey, request, panic)
-  if (ordered.length === 0) throw refusal(survey, offers.length, model)
-  const used = request.policy.allowFallbacks === false ? ordered.slice(0, 1) : ordered.slice(0, MAX_RANKED)
-  const left = survey.usable.length + survey.probes.length + (panic ? survey.ejected.length : 0) - used.length
-  if (left > 0) survey.excluded.lost_the_draw = left
-  return { model, offers: used, excluded: survey.excluded, tokens: tokensOf(request), panic }
-}
-
-function surveyOffers(deps: PlanDeps, offers: readonly Offer[], request: PlanRequest, nowMs: number): Survey {
-  const { rests, breakers, capacity } = deps
-  const weights = priceWeights(offers)
-  const exclusionOf = policyFilter(request.policy, request)
-  const formats = request.dialectNeeds?.formats
-  const survey: Survey = {
-    usable: [],
-    probes: [],
-    ejected: [],
-    enabled: 0,
-    closed: 0,
-    excluded: {},
-    retryAfterMs: Number.POSITIVE_INFINITY,
-  }
-  const waitUntil = (untilMs: number) => {
-    survey.retryAfterMs = Math.min(survey.retryAfterMs, Math.max(1, untilMs - nowMs))
-  }
-  const exclude = (reason: Exclusion, untilMs = Number.POSITIVE_INFINITY) => {
-    survey.excluded[reason] = (survey.excluded[reason] ?? 0) + 1
-    waitUntil(untilMs)
-  }
-  const load = { tokens: tokensOf(request), share: 1 }
-  for (let index = 0; index < offers.length; index += 1) {
-    const offer = offers[index] as Offer
-    const exclusion = exclusionOf(offer)
-    if (exclusion) {
-      exclude(exclusion)
-      continue
-    }
-    if (formats && !formats.includes(offer.provider.format)) {
-      exclude('dialect')
-      continue
-    }
-    const resting = rests.restOf(offer)
-    if (resting) {
-      exclude(resting.reason, resting.untilMs)
-      continue
-    }
-    survey.enabled += 1
-    const standing = breakers.standing(offer.id)
-    if (standing.state === 'closed') survey.closed += 1
-    load.share = standing.state === 'closed' ? standing.share : 1
-    const room = capacity.roomAt(offer, load, nowMs)
-    if (room <= 0) {
-      exclude('full', nowMs - room)
-      continue
-    }
-    const candidate = { offer, priceWeight: weights[index] as number, headroom: room, health: load.share }
-    if (standing.state === 'closed') survey.usable.push(candidate)
-    else if (standing.probeAtMs <= nowMs) survey.probes.push(candidate)
-    else if (standing.forcedProbeAtMs > nowMs) exclude('breaker_open', standing.probeAtMs)
-    else {
-      survey.ejected.push({ offer, untilMs: standing.untilMs })
-      waitUntil(standing.probeAtMs)
-    }
-  }
-  return survey
-}
+export type Planned = { plan: Plan } | { refusal: GatewayError; mayWait: boolean }
 
 /**
- * Probes take part in the draw, with the other offers behind them as cover, so that the buyer is not the guinea pig; a
- * request that allows no fallback has no cover and gets none while anything else is usable. In panic the ejected offers
- * come last, the one whose ejection ends first before the others: better than a refusal.
+ * Plans on pools that may be a little behind; with `exact`, on new ones and without the offers that have no room for this
+ * very request; with `refuse`, says why nobody serves it. `mayWait`: somebody could serve, and is only full.
  */
-function order(survey: Survey, request: PlanRequest, panic: boolean): Offer[] {
-  const { usable, probes, ejected } = survey
-  const uncovered = request.policy.allowFallbacks === false && usable.length > 0
-  const ranked = rank(uncovered || probes.length === 0 ? usable : [...usable, ...probes], {
-    sort: request.policy.sort ?? 'balanced',
-    seed: request.requestId,
-    inputTokens: request.inputTokens,
-    outputTokens: request.maxOutputTokens,
-  })
-  if (!panic) return ranked
-  return [...ranked, ...ejected.sort((a, b) => a.untilMs - b.untilMs).map(({ offer }) => offer)]
+export function planRequest(
+  deps: PlanDeps,
+  request: PlanRequest,
+  { exact = false, refuse = false } = {},
+): Planned {
+  const asked = [request, ...(request.fallbackModels ?? [])]
+  const live = asked.map(({ model }) => deps.pools.of(model, { fresh: exact }))
+  let decided = asked.map((ask, at) => decide(deps, request, { ask, live: live[at] as LivePool, exact }))
+  // A prompt that seems too long for a model goes to the next, unless it is too long for all of them.
+  const fitting = decided.filter(({ decision }) => fits(decision))
+  if (fitting.length > 0) decided = fitting
+  const offers = decided.flatMap(({ offers }) => offers).slice(0, MAX_RANKED)
+  if (refuse || offers.length === 0) return refused(deps, request, { asked, live, decided })
+  const first = decided[0] as Decided
+  return {
+    plan: {
+      model: request.model.id,
+      buyer: request.buyer ?? '',
+      requestId: request.requestId,
+      ...(request.conversation === undefined ? {} : { conversation: request.conversation }),
+      offers,
+      excluded: counted(first.decision.choice),
+      panic: first.decision.choice.panic,
+      decisions: decided.map(({ decision }) => decision),
+      asks: new Map(asked.map((ask) => [ask.model.id, ask])),
+    },
+  }
 }
 
-function tokensOf({ inputTokens, maxOutputTokens }: PlanRequest): number {
-  return inputTokens + maxOutputTokens
+/** What `planRequest` decides, for each model, also where nobody could serve. */
+export function decisionsOn(deps: PlanDeps, request: PlanRequest): Decision[] {
+  return [request, ...(request.fallbackModels ?? [])].map(
+    (ask) =>
+      decide(deps, request, { ask, live: deps.pools.of(ask.model, { fresh: true }), exact: true }).decision,
+  )
 }
 
-function refusal(survey: Survey, offered: number, model: string): GatewayError {
-  const { excluded } = survey
+/** What an attempt at `offer` takes of its listing. */
+export function loadOf({ asks }: Pick<Plan, 'asks'>, offer: Offer): AttemptLoad {
+  const { inputTokens = 0, maxOutputTokens = 0 } = asks.get(offer.model) ?? {}
+  return {
+    tokens: inputTokens + maxOutputTokens,
+    costNanos: () => worstCase({ inputTokens, maxOutputTokens, price: offer.price }),
+  }
+}
+
+interface Decided {
+  decision: Decision
+  offers: readonly Offer[]
+}
+
+function decide(
+  deps: PlanDeps,
+  request: PlanRequest,
+  { ask, live, exact }: { ask: ModelAsk; live: LivePool; exact: boolean },
+): Decided {
+  const { dense, offers } = live
+  const model = ask.model.id
+  const stickyTo = request.conversation === undefined ? undefined : deps.stickyTo?.(request, model)
+  const full = exact ? fullPlaces(deps, live, new Map([[model, ask]])) : undefined
+  const route: RouteRequest = {
+    inputTokens: ask.inputTokens,
+    outputTokens: ask.maxOutputTokens,
+    policy: request.policy,
+    asks: request.asks ?? 0,
+    ...(request.dialectNeeds ? { formats: request.dialectNeeds.formats } : {}),
+    ...(stickyTo === undefined ? {} : { stickyTo }),
+    ...(request.maxCost
+      ? { maxCostNanos: Number(request.maxCost.nanos), choices: request.maxCost.choices }
+      : {}),
+    ...(full === undefined ? {} : { full: placeBits(dense.size, full) }),
+  }
+  const seed = request.requestId
+  const choice = choose(dense, route, seed)
+  return {
+    decision: { model, dense, request: route, seed, choice },
+    offers: choice.ranked.map((index) => offers[index] as Offer),
+  }
+}
+
+/** Where in the pool nobody has room for this very request. */
+function fullPlaces({ leases }: PlanDeps, { offers }: LivePool, asks: Plan['asks']): number[] {
+  const places: number[] = []
+  for (let place = 0; place < offers.length; place += 1) {
+    const offer = offers[place] as Offer
+    if (leases.fullForMs(offer, loadOf({ asks }, offer)) > 0) places.push(place)
+  }
+  return places
+}
+
+function fits({ dense, request }: Decision): boolean {
+  return request.inputTokens <= (dense.pool.contextWindow ?? Number.POSITIVE_INFINITY)
+}
+
+/** The exclusions, and how many could have served and were not needed. */
+function counted({ excluded, left }: Choice): Plan['excluded'] & { lost_the_draw?: number } {
+  return left > 0 ? { ...excluded, lost_the_draw: left } : excluded
+}
+
+interface Attempted {
+  asked: readonly ModelAsk[]
+  live: readonly LivePool[]
+  decided: readonly Decided[]
+}
+
+function refused(deps: PlanDeps, request: PlanRequest, { asked, live, decided }: Attempted): Planned {
+  const model = request.model.id
+  const offered = live.reduce((sum, { offers }) => sum + offers.length, 0)
+  if (offered === 0) {
+    const refusal = new GatewayError(
+      'model_not_found',
+      `Nobody offers '${model}' at present. GET /v1/models lists the models you can use.`,
+      { param: 'model' },
+    )
+    return { refusal, mayWait: false }
+  }
+  const excluded = summed(decided)
+  const dear = excluded.max_cost ?? 0
+  if (dear > 0 && callers(excluded) === offered && request.maxCost)
+    return { refusal: aboveMaxCost(request, request.maxCost, live), mayWait: false }
   const why = Object.entries(excluded)
     .map(([reason, count]) => `${count} ${reason}`)
     .join(', ')
-  const byCaller =
-    (excluded.policy_only ?? 0) +
-    (excluded.policy_ignore ?? 0) +
-    (excluded.policy_max_price ?? 0) +
-    (excluded.dialect ?? 0)
-  if (byCaller === offered) {
+  if (callers(excluded) === offered)
+    return { refusal: byPolicy(request, offered, { excluded, why, decided }), mayWait: false }
+  const retryAfterMs = soonestMs(deps, { asked, live, decided })
+  const tooLarge = (excluded.too_large ?? 0) > 0 && callers(excluded) + (excluded.too_large ?? 0) === offered
+  const never = tooLarge || retryAfterMs === Number.POSITIVE_INFINITY
+  const known = Number.isFinite(retryAfterMs) || tooLarge
+  return {
+    refusal: noCapacity({
+      model,
+      retryAfterMs: tooLarge ? Number.POSITIVE_INFINITY : known ? retryAfterMs : undefined,
+      why: ` (${why})`,
+    }),
+    mayWait: !never && ((excluded.full ?? 0) > 0 || (excluded.breaker_open ?? 0) > 0),
+  }
+}
+
+// What the caller can change: his policy, his dialect, his features.
+const CALLERS: readonly Exclusion[] = [
+  'policy_only',
+  'policy_ignore',
+  'policy_order',
+  'policy_max_price',
+  'max_cost',
+  'dialect',
+  'feature_missing',
+  'parameter_unused',
+]
+
+function callers(excluded: Choice['excluded']): number {
+  return CALLERS.reduce((sum, reason) => sum + (excluded[reason] ?? 0), 0)
+}
+
+function summed(decided: readonly Decided[]): Partial<Record<Exclusion, number>> {
+  const sums: Partial<Record<Exclusion, number>> = {}
+  for (const { decision } of decided)
+    for (const [reason, count] of Object.entries(decision.choice.excluded) as [Exclusion, number][])
+      sums[reason] = (sums[reason] ?? 0) + count
+  return sums
+}
+
+function byPolicy(
+  { model }: PlanRequest,
+  offered: number,
+  { excluded, why, decided }: { excluded: Choice['excluded']; why: string; decided: readonly Decided[] },
+): GatewayError {
+  const missing = excluded.feature_missing ? missingFeatures(decided) : []
+  const [first] = missing
+  if (first) {
+    const named = missing.map((feature) => `'${feature}'`).join(', ')
     return new GatewayError(
-      'model_not_found',
-      `None of the ${offered} offers for '${model}' passes this key's routing policy (${why}). Loosen the policy, or use another model.`,
-      { param: 'model' },
+      'invalid_value',
+      `No offer for '${model.id}' that may serve this request supports ${named}. Leave it out, or use another model or policy.`,
+      { param: memberFor(first) },
     )
   }
-  const onlyTooLarge = survey.enabled > 0 && survey.enabled === (excluded.full ?? 0)
-  const known = Number.isFinite(survey.retryAfterMs) || onlyTooLarge
-  return noCapacity({ model, retryAfterMs: known ? survey.retryAfterMs : undefined, why: ` (${why})` })
+  return new GatewayError(
+    'model_not_found',
+    `None of the ${offered} offers for '${model.id}' passes this key's and this request's routing policy (${why}). Loosen the policy, or use another model.`,
+    { param: 'model' },
+  )
+}
+
+/** What the offers that were left out for a feature lack of what is asked. */
+function missingFeatures(decided: readonly Decided[]): Feature[] {
+  let mask = 0
+  for (const { decision } of decided) {
+    const { dense, request } = decision
+    for (let index = 0; index < dense.size; index += 1)
+      if (exclusionOf(dense, index, request) === 'feature_missing')
+        mask |= (dense.refuses[index] as number) & request.asks
+  }
+  return featuresIn(mask)
+}
+
+function aboveMaxCost(
+  { inputTokens }: PlanRequest,
+  { nanos, choices }: { nanos: bigint; choices: number },
+  live: readonly LivePool[],
+): GatewayError {
+  let least: bigint | undefined
+  for (const { offers } of live)
+    for (const { price } of offers) {
+      const needed = worstCase({ inputTokens, maxOutputTokens: choices, price })
+      if (least === undefined || needed < least) least = needed
+    }
+  return new GatewayError(
+    'invalid_value',
+    `max_cost is $${formatUsd(nanos)}, and the prompt alone may cost $${formatUsd(least ?? 0n)}. Raise it, shorten the prompt, or choose a cheaper model.`,
+    { param: 'max_cost', metadata: { needed_nanos: (least ?? 0n).toString() } },
+  )
+}
+
+/** How long until somebody whom the caller allows may serve it; `Infinity` when that is not known. */
+function soonestMs(deps: PlanDeps, { asked, live, decided }: Attempted): number {
+  const asks = new Map(asked.map((ask) => [ask.model.id, ask]))
+  let soonest = Number.POSITIVE_INFINITY
+  decided.forEach(({ decision: { dense, request } }) => {
+    const offers = live.find((each) => each.dense === dense)?.offers ?? []
+    const opened = openedUp(dense)
+    const { full: _full, ...asked } = request
+    for (let index = 0; index < dense.size; index += 1) {
+      if (exclusionOf(opened, index, asked) !== undefined) continue
+      const offer = offers[index] as Offer
+      soonest = Math.min(soonest, Math.max(1, deps.leases.waitMs(offer, loadOf({ asks }, offer))))
+    }
+  })
+  return soonest
+}
+
+/** The pool as if everybody could serve: who is left out of it is left out by the caller. */
+function openedUp(dense: DensePool): DensePool {
+  return { ...dense, standing: new Uint8Array(dense.size) }
 }

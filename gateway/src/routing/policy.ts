@@ -1,65 +1,62 @@
-/** What a caller's policy lets through. Pure; says for every offer that it leaves out, why. */
-import type { PriceSnapshot } from '../catalog/price.ts'
-import type { Offer } from '../marketplace/offer.ts'
+/** What a caller's policy asks of the choice, and what a request may add to its key's. Pure. */
 import { parseId } from '../platform/ids.ts'
-import { parseScaled } from '../platform/money.ts'
 
-/** The shape of keys/policy.ts, which checks it where it enters. */
+export const sorts = ['balanced', 'price', 'throughput', 'latency'] as const
+export type Sort = (typeof sorts)[number]
+
+/** The shape of keys/policy.ts, which checks it where it enters. Names are ids of providers, listings or sellers. */
 export interface RoutingPolicy {
-  sort?: 'balanced' | 'price' | undefined
-  /** Ids of providers or listings: nothing else serves. */
+  sort?: Sort | undefined
+  /** Tried first, in this order; the others follow when fallbacks are allowed. */
+  order?: readonly string[] | undefined
+  /** Nothing else serves. */
   only?: readonly string[] | undefined
+  /** A second such list, of the request: an offer passes both. */
+  alsoOnly?: readonly string[] | undefined
   ignore?: readonly string[] | undefined
   allowFallbacks?: boolean | undefined
-  /** USD per million tokens, as decimal strings. */
-  maxPrice?: { prompt?: string | undefined; completion?: string | undefined } | undefined
+  /** Offers that would leave a parameter of the request unused do not serve. */
+  requireParameters?: boolean | undefined
+  /** `prompt` and `completion` in USD per million tokens, `request` in USD; decimal strings. */
+  maxPrice?:
+    | { prompt?: string | undefined; completion?: string | undefined; request?: string | undefined }
+    | undefined
 }
 
-export type PolicyExclusion = 'policy_only' | 'policy_ignore' | 'policy_max_price'
-
-/** Why `policy` leaves an offer out; `undefined` when it does not. Made once per request. */
-export function policyFilter(
-  policy: RoutingPolicy,
-  { inputTokens }: { inputTokens: number },
-): (offer: Offer) => PolicyExclusion | undefined {
-  const only = policy.only && namesOf(policy.only)
-  const ignore = policy.ignore && namesOf(policy.ignore)
-  const maxPrompt = microsPerMTok(policy.maxPrice?.prompt)
-  const maxCompletion = microsPerMTok(policy.maxPrice?.completion)
-  return function exclusionOf(offer) {
-    if (only && !isNamed(offer, only)) return 'policy_only'
-    if (ignore && isNamed(offer, ignore)) return 'policy_ignore'
-    if (maxPrompt === undefined && maxCompletion === undefined) return undefined
-    const prices = pricesAt(offer.price, inputTokens)
-    const isAbove = (price: bigint, max: bigint | undefined) =>
-      max !== undefined && price * offer.price.multiplierPpm > max * 1_000_000n
-    const dear = isAbove(prices.uncachedInput, maxPrompt) || isAbove(prices.output, maxCompletion)
-    return dear ? 'policy_max_price' : undefined
+/**
+ * The key's policy as a request narrows it: what either excludes is excluded, the lower price limit holds; order and sort
+ * are the request's if it names them. The same object when the request adds nothing.
+ */
+export function narrowed(key: RoutingPolicy, request: RoutingPolicy | undefined): RoutingPolicy {
+  if (request === undefined || Object.keys(request).length === 0) return key
+  return {
+    ...key,
+    ...definedOnly(request),
+    ...(key.only && request.only ? { only: key.only, alsoOnly: request.only } : {}),
+    ...(key.ignore && request.ignore ? { ignore: [...key.ignore, ...request.ignore] } : {}),
+    ...(key.allowFallbacks === false ? { allowFallbacks: false } : {}),
+    ...(key.requireParameters === true ? { requireParameters: true } : {}),
+    ...(key.maxPrice && request.maxPrice ? { maxPrice: lower(key.maxPrice, request.maxPrice) } : {}),
   }
 }
 
-/** The prices of the tier that a prompt of this length falls into. */
-function pricesAt({ table }: PriceSnapshot, inputTokens: number) {
-  return table.tiers.findLast((tier) => inputTokens > tier.aboveInputTokens)?.prices ?? table.base
+/** Names as a pool knows them: listings and sellers by their bare UUID, providers in lower case. */
+export function bareName(name: string): string {
+  return parseId('lst-', name) ?? parseId('org-', name) ?? name.toLowerCase()
 }
 
-/** Micro-dollars per million tokens are pico-dollars per token. A text that is no price admits nothing. */
-function microsPerMTok(text: string | undefined): bigint | undefined {
-  return text === undefined ? undefined : (parseScaled(text, 6) ?? 0n)
+type MaxPrice = NonNullable<RoutingPolicy['maxPrice']>
+
+function lower(one: MaxPrice, other: MaxPrice): MaxPrice {
+  const least = (a: string | undefined, b: string | undefined) =>
+    a === undefined ? b : b === undefined || Number(a) <= Number(b) ? a : b
+  return definedOnly({
+    prompt: least(one.prompt, other.prompt),
+    completion: least(one.completion, other.completion),
+    request: least(one.request, other.request),
+  })
 }
 
-const setsOfNames = new WeakMap<readonly string[], ReadonlySet<string>>()
-
-/** Listings are named as the outside knows them, or by their bare UUID. A key's lists are the same at every request. */
-function namesOf(names: readonly string[]): ReadonlySet<string> {
-  let set = setsOfNames.get(names)
-  if (!set) {
-    set = new Set(names.map((name) => parseId('lst-', name) ?? name))
-    setsOfNames.set(names, set)
-  }
-  return set
-}
-
-function isNamed(offer: Offer, names: ReadonlySet<string>): boolean {
-  return names.has(offer.provider.id) || names.has(offer.listingId)
+function definedOnly<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields
 }

@@ -9,15 +9,30 @@ export type RestReason = NonNullable<Consequence['rest']>
 /** Rests remembered at once; beyond it the ones that are over are forgotten, strikes and all. */
 const MAX_RESTS = 50_000
 
+/** The longest suspension. */
+const MAX_REST_MS = 6 * 3_600_000
+
 type Resting = Pick<Offer, 'id' | 'listingId' | 'revision'>
+
+/** A rest as it outlives a restart: ends at a moment of the wall clock. */
+export interface KeptRest {
+  id: string
+  reason: RestReason
+  strikes: number
+  revision: number
+  untilWallMs: number
+}
 
 export interface Rests {
   /** Why and until when (monotonic clock) an offer must not be used; `undefined` when it may. */
   restOf(offer: Resting): { reason: RestReason; untilMs: number } | undefined
-  rest(offer: Resting, reason: RestReason, hintMs?: number): void
+  /** True when a rest began or grew. */
+  rest(offer: Resting, reason: RestReason, hintMs?: number): boolean
   /** It served: what it does wrong next is its first time again. */
   served(offer: Resting): void
   state(limit: number): { id: string; reason: RestReason; untilMs: number }[]
+  /** What is worth keeping over a restart. A rejected key is not: the market keeps that. */
+  toKeep(): KeptRest[]
 }
 
 interface Kept {
@@ -26,8 +41,14 @@ interface Kept {
   revision: number
 }
 
-export function createRests({ clock, random, maxRests = MAX_RESTS }: RestsDeps): Rests {
+export function createRests({ clock, random, maxRests = MAX_RESTS, before = [], onRest }: RestsDeps): Rests {
   const kept = new Map<string, Kept>()
+  for (const { id, reason, strikes, revision, untilWallMs } of before.slice(0, maxRests)) {
+    // A wall clock that was set back must not make it longer than the longest there is.
+    const leftMs = Math.min(untilWallMs - clock.nowMs(), MAX_REST_MS)
+    if (leftMs > 0)
+      kept.set(id, { rest: { untilMs: clock.monotonicMs() + leftMs, strikes }, reason, revision })
+  }
 
   function find(id: string, revision: number): Kept | undefined {
     const found = kept.get(id)
@@ -64,9 +85,11 @@ export function createRests({ clock, random, maxRests = MAX_RESTS }: RestsDeps):
       const previous = before?.reason === reason ? before.rest : rested
       const rest = next(reason, previous, { nowMs: clock.monotonicMs(), hintMs, random: random() })
       // A shorter rest for another reason does not cut a longer one short.
-      if (before && before.rest.untilMs >= rest.untilMs) return
+      if (before && before.rest.untilMs >= rest.untilMs) return false
       makeRoom()
       kept.set(id, { rest, reason, revision: offer.revision })
+      onRest?.()
+      return true
     },
     served(offer) {
       if (kept.size === 0) return
@@ -82,6 +105,17 @@ export function createRests({ clock, random, maxRests = MAX_RESTS }: RestsDeps):
         .slice(0, limit)
         .map(([id, { reason, rest }]) => ({ id, reason, untilMs: rest.untilMs }))
     },
+    toKeep() {
+      const untilWallMs = ({ untilMs }: Rest) => Math.round(clock.nowMs() + untilMs - clock.monotonicMs())
+      return [...kept]
+        .filter(([, one]) => one.reason !== 'disabled' && !isOver(one))
+        .map(([id, { rest, ...one }]) => ({
+          id,
+          ...one,
+          strikes: rest.strikes,
+          untilWallMs: untilWallMs(rest),
+        }))
+    },
   }
 }
 
@@ -90,6 +124,10 @@ export interface RestsDeps {
   /** 0 ≤ random() < 1, for the jitter. */
   random: () => number
   maxRests?: number
+  /** Those of before the restart. */
+  before?: readonly KeptRest[]
+  /** Told when a rest begins or grows. */
+  onRest?: () => void
 }
 
 /** A 429 and a refused model concern one model of the listing, the rest concerns its key. */

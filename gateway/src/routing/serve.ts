@@ -17,7 +17,7 @@ import {
 } from './failover.ts'
 import type { Leases, Taken } from './leases.ts'
 import type { Plan } from './plan.ts'
-import { RetryBudget } from './retry-budget.ts'
+import { createRetryBudgets, type Flight } from './retry-budget.ts'
 
 // Only before the third attempt, so that requests that failed together do not come back together.
 const SECOND_RETRY_MIN_MS = 50
@@ -38,6 +38,8 @@ export interface Server {
   /** See `Router.serve`. */
   serve<Served>(plan: Plan, attempt: TryOffer<Served>, options?: { signal?: AbortSignal }): Promise<Served>
   budgets(limit: number): { model: string; active: number; retrying: number; tokens: number }[]
+  /** Requests that went on to another offer, by what the last one came to. */
+  failovers(): ReadonlyMap<string, number>
 }
 
 export interface ServerDeps {
@@ -47,64 +49,96 @@ export interface ServerDeps {
   sleep?: ((ms: number) => Promise<unknown>) | undefined
 }
 
-export function createServer({ leases, random, sleep = delay }: ServerDeps): Server {
-  // One budget a model; models are the catalogue's, so there are never more than it lists.
-  const budgets = new Map<string, RetryBudget>()
+interface Trial {
+  plan: Plan
+  queue: Offer[]
+  failed: FailedAttempt[]
+  /** A refusal that may be the listing's fault, while another is asked. */
+  doubt?: { failure: UpstreamFailure; settle: (verdict: 'user_error' | 'malformed') => void }
+}
 
-  function budgetOf(model: string): RetryBudget {
-    let budget = budgets.get(model)
-    if (!budget) {
-      budget = new RetryBudget()
-      budgets.set(model, budget)
-    }
-    return budget
-  }
+export function createServer({ leases, random, sleep = delay }: ServerDeps): Server {
+  const budgets = createRetryBudgets()
+  const failovers = new Map<string, number>()
 
   async function serve<Served>(
     plan: Plan,
     attempt: TryOffer<Served>,
     { signal }: { signal?: AbortSignal } = {},
   ): Promise<Served> {
-    const flight = budgetOf(plan.model).enter()
+    const flight = budgets.enter(plan)
+    const queue = plan.offers.filter((offer) => offer !== plan.first?.offer)
+    const trial: Trial = { plan, queue, failed: [] }
     let handedOver = false
     try {
-      const queue = [...plan.offers]
-      const failed: FailedAttempt[] = []
-      while (failed.length < MAX_ATTEMPTS && !signal?.aborted) {
-        const last = failed.at(-1)
-        if (last && (queue.length === 0 || !flight.mayRetry(last.failure.class))) break
-        if (failed.length === 2) await sleep(between(SECOND_RETRY_MIN_MS, SECOND_RETRY_MAX_MS, random()))
-        const taken = leases.takeNext(queue, plan, last)
+      while (trial.failed.length < MAX_ATTEMPTS && !signal?.aborted) {
+        const taken = await next(trial, flight)
         if (!taken) break
-        if (last) flight.retry(last.failure.class)
-        const result = await run(taken, attempt, failed.length + 1)
+        const result = await run(taken, attempt, trial.failed.length + 1)
         if ('served' in result) {
-          if (!last) flight.servedAtOnce()
+          if (trial.failed.length === 0) flight.servedAtOnce()
+          trial.doubt?.settle('malformed')
           handedOver = true
-          taken.whenEnded(flight.leave)
+          taken.whenEnded(() => flight.leave())
           return result.served
         }
-        failed.push({ offer: taken.offer, failure: result.failure, beganMs: taken.beganMs })
-        const queryOfDeath = isQueryOfDeath(failed, leases.servedOthersSince)
-        taken.fail(result.failure, { innocent: queryOfDeath })
-        if (queryOfDeath)
-          throw exhausted(failed, { model: plan.model, retryAfterMs: undefined, queryOfDeath })
-        if (!consequences[result.failure.class].next) throw finalError(result.failure)
+        const error = conclude(trial, taken, result.failure)
+        if (error) throw error
       }
-      throw exhausted(failed, {
-        model: plan.model,
-        retryAfterMs: leases.nextFreeMs(plan),
-        queryOfDeath: false,
-      })
+      throw unserved(trial)
     } finally {
+      trial.doubt?.settle('user_error')
       if (!handedOver) flight.leave()
     }
   }
 
-  return {
-    serve,
-    budgets: (limit) => [...budgets].slice(0, limit).map(([model, budget]) => ({ model, ...budget.state() })),
+  /** The first attempt, or the next one when the budgets allow another. */
+  async function next({ plan, queue, failed }: Trial, flight: Flight): Promise<Taken | undefined> {
+    const last = failed.at(-1)
+    if (!last) return plan.first ?? leases.takeNext(queue, plan)
+    leases.preferElsewhere(queue, last)
+    const [target] = queue
+    const reason = last.failure.class
+    if (!target || !flight.mayRetry(reason, { proven: leases.isProven(target) })) return undefined
+    if (failed.length === 2) await sleep(between(SECOND_RETRY_MIN_MS, SECOND_RETRY_MAX_MS, random()))
+    const taken = leases.takeNext(queue, plan)
+    if (!taken) return undefined
+    flight.retry(reason)
+    failovers.set(reason, (failovers.get(reason) ?? 0) + 1)
+    return taken
   }
+
+  /** Notes a failed attempt; returns the error that ends the request, if it does. */
+  function conclude(trial: Trial, taken: Taken, failure: UpstreamFailure): GatewayError | undefined {
+    const { failed, doubt, plan } = trial
+    const { offer, beganMs } = taken
+    if (!doubt && leases.isDoubtful(offer, failure)) {
+      trial.doubt = { failure, settle: taken.suspend(failure) }
+      failed.push({ offer, failure, beganMs })
+      return undefined
+    }
+    const queryOfDeath = isQueryOfDeath([...failed, { offer, failure, beganMs }], leases.servedOthersSince)
+    const judged = taken.fail(failure, { innocent: queryOfDeath })
+    failed.push({ offer, failure: judged, beganMs })
+    if (judged.class === 'client_gone') return finalError(judged)
+    // Asked once elsewhere, and that did not help: it stays what the first one said.
+    if (doubt)
+      return rejectedRequest(judged.class === 'user_error' && judged.recognised ? judged : doubt.failure)
+    if (queryOfDeath) return exhausted(failed, { model: plan.model, retryAfterMs: undefined, queryOfDeath })
+    return consequences[judged.class].next ? undefined : finalError(judged)
+  }
+
+  function unserved({ plan, failed, doubt }: Trial): GatewayError {
+    if (doubt) return rejectedRequest(doubt.failure)
+    return exhausted(failed, {
+      model: plan.model,
+      retryAfterMs: leases.nextFreeMs(plan),
+      queryOfDeath: false,
+      alone: plan.offers.length === 1,
+    })
+  }
+
+  return { serve, budgets: budgets.state, failovers: () => failovers }
 }
 
 /** A thrown attempt is a fault of ours: its lease is ended without a word about the listing. */

@@ -74,7 +74,7 @@ test('an empty answer is free, and above the limit that the caller set nothing i
 })
 
 test("what a seller's own server reports is never billed above the hold", () => {
-  const own = { ...offer, baseUrl: 'https://own.example/v1' }
+  const own = { ...offer, backing: 'endpoint' as const }
   expect(chargeOf(served({ offer: own }), 1_500_000n)).toMatchObject({
     costNanos: 1_500_000n,
     billed: 'delivered',

@@ -6,7 +6,7 @@ import type { Usage } from '../providers/usage.ts'
 export interface Served {
   offer: Offer
   usage: Usage
-  usageSource: 'reported' | 'counted'
+  usageSource: 'reported' | 'counted' | 'clamped'
   /**
    * `whole`: all of the usage; `delivered`: the client left or was cut off, so never above the hold; `nothing`: an
    * empty answer.
@@ -42,7 +42,7 @@ function costOf({ billed, maxCostNanos, offer }: Served, fullNanos: bigint, held
   if (billed === 'nothing') return 0n
   let costNanos = fullNanos
   // A seller's own server may report what it likes: what was held is the most that the request may use.
-  const bounded = billed === 'delivered' || offer.baseUrl !== offer.provider.baseUrl
+  const bounded = billed === 'delivered' || offer.backing === 'endpoint'
   if (bounded && heldNanos < costNanos) costNanos = heldNanos
   if (maxCostNanos !== undefined && maxCostNanos < costNanos) costNanos = maxCostNanos
   return costNanos

@@ -14,7 +14,7 @@ import { connectClient, type DatabaseClient } from '../../src/platform/database.
 import { parseId } from '../../src/platform/ids.ts'
 import type { Question, Said } from '../support/crash-client.ts'
 import { type ClientRequest, readClientLog, readUpstreamLog } from '../support/crash-logs.ts'
-import { type Operator, signIn } from '../support/gateway-client.ts'
+import { type Operator, signIn, untilActive } from '../support/gateway-client.ts'
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.ts'
 import { type GatewayProcess, newDataDir, startProcess } from '../support/process.ts'
 import { type Audit, auditCrash, type Terms } from './auditor.ts'
@@ -213,6 +213,7 @@ async function openListing(operator: Operator, baseUrl: string): Promise<string>
     ground: 'own_endpoint',
   })
   if (status !== 201) throw new Error(`the listing was refused: ${status} ${text}`)
+  await untilActive(operator.api, json.id)
   return json.id
 }
 

@@ -1,7 +1,12 @@
 /** A client of a gateway that runs as a process of its own: only what anyone can do over HTTP. */
+import { randomUUID } from 'node:crypto'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import { parseScaled } from '../../src/platform/money.ts'
 import type { GatewayProcess } from './process.ts'
+
+// Two calls to an upstream on the loopback; a busy machine gets its time.
+const VERIFIED_MS = 30_000
 
 export interface Answer {
   status: number
@@ -156,6 +161,7 @@ export async function signIn(
   const token = String(login.json.token)
   const api: Operator['api'] = (method, path, body, headers) =>
     call(origin + path, { method, token, body, ...(headers ? { headers } : {}) })
+  let listings = 0
   const created = async (path: string, body: unknown, headers?: Record<string, string>) => {
     const answer = await api('POST', path, body, headers)
     if (answer.status !== 201) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`)
@@ -174,17 +180,32 @@ export async function signIn(
       const minted = await created(`/api/keys?organisation=${user.organisationId}`, { name, ...key })
       return { key: minted.key, organisationId: user.organisationId }
     },
-    async listing({ model, baseUrl, key = 'sk-upstream-of-a-story', name = `story ${model}` }) {
+    async listing({ model, baseUrl, key, name = `story ${model}` }) {
+      listings += 1
       const listing = await created('/api/marketplace/listings', {
         provider: 'openai',
         name,
         baseUrl,
-        key,
+        // One key, one listing: also of another sign-in's.
+        key: key ?? `sk-upstream-of-a-story-${listings}-${randomUUID()}`,
         models: [{ model, price: { kind: 'multiplier', ppm: 1_000_000 } }],
         ground: 'own_endpoint',
       })
+      await untilActive(api, listing.id)
       return listing.id
     },
+  }
+}
+
+/** A listing is answered at once and goes on the market when its key was seen to work. */
+export async function untilActive(api: Operator['api'], listingId: string): Promise<void> {
+  const deadlineMs = performance.now() + VERIFIED_MS
+  while (true) {
+    const { json, text } = await api('GET', `/api/marketplace/listings/${listingId}`)
+    if (json.state === 'active') return
+    if (json.state !== 'verifying' || performance.now() > deadlineMs)
+      throw new Error(`the listing is not on the market: ${text}`)
+    await delay(10)
   }
 }
 

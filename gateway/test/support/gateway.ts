@@ -10,6 +10,7 @@ import supertest from 'supertest'
 import { createApp } from '../../src/app.ts'
 import { bootstrap, type Summary } from '../../src/bootstrap.ts'
 import { type Context, createContext, readProvidersFile } from '../../src/context.ts'
+import type { Outside } from '../../src/egress/egress.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/platform/config.ts'
@@ -20,6 +21,8 @@ import { createTestDatabase, type TestDatabase } from './database.ts'
 
 // A story that stops the database must not wait for ever.
 const BOOKED_MS = 10_000
+// Two calls to an upstream on the loopback; a busy machine gets its time.
+const VERIFIED_MS = 30_000
 
 export interface Buyer {
   organisationId: string
@@ -38,7 +41,10 @@ export interface TestGateway {
   api(method: 'get' | 'post' | 'put' | 'patch' | 'delete', path: string): supertest.Test
   /** A buyer with play money and a key that keeps away from the demo sellers, unless the story wants them. */
   buyer(options?: { usd?: string; key?: Record<string, unknown>; demo?: boolean }): Promise<Buyer>
-  /** A listing of the platform's own organisation at the list price; answers its outside id. */
+  /**
+   * A listing of the platform's own organisation at the list price, verified and on the market; answers its outside
+   * id. An upstream that a story makes sick must answer the verification all the same: see `verification.ts`.
+   */
   listing(options: ListingOptions): Promise<string>
   balanceNanos(buyer: Buyer): Promise<{ availableNanos: bigint; heldNanos: bigint; balanceNanos: bigint }>
   /** The cost booked for a request id (`gen-…`), or undefined when nothing was. */
@@ -56,6 +62,8 @@ export interface ListingOptions {
   models?: string[]
   provider?: string
   ppm?: number
+  /** A price rule in place of the multiplier. */
+  price?: object
   capacity?: Record<string, number>
   name?: string
   key?: string
@@ -65,6 +73,10 @@ export interface TestGatewayOptions {
   env?: Record<string, string>
   logger?: Logger
   clock?: Clock
+  /** Where the vendors themselves stand, so that listings that lead there are billed by what they report. */
+  vendorOrigin?: string
+  /** How the outside is found and reached, where a story is about that. */
+  outside?: Outside
   /** A fresh one unless given; the gateway's `close` drops it. */
   database?: TestDatabase
 }
@@ -73,6 +85,8 @@ export async function startTestGateway({
   env = {},
   logger = createLogger({ level: 'silent' }),
   clock,
+  outside,
+  vendorOrigin,
   database: given,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const database = given ?? (await createTestDatabase())
@@ -94,9 +108,10 @@ export async function startTestGateway({
       sessionSecret: randomBytes(32),
       signingKey: randomBytes(32),
     },
-    providers: loadProviders(readProvidersFile()),
+    providers: loadProviders(providersAt(vendorOrigin)),
     logger,
     ...(clock ? { clock } : {}),
+    ...(outside ? { outside } : {}),
     migrateUrl: database.adminUrl,
   })
   const app = createApp(context)
@@ -111,6 +126,7 @@ export async function startTestGateway({
   const api: TestGateway['api'] = (method, path) =>
     supertest(origin)[method](path).set('authorization', `Bearer ${token}`)
   let people = 0
+  let listings = 0
 
   return {
     origin,
@@ -151,22 +167,30 @@ export async function startTestGateway({
       models = [model],
       provider = 'openai',
       ppm = 1_000_000,
+      price = { kind: 'multiplier', ppm },
       capacity,
       name = 'story',
-      key = 'sk-upstream-secret',
+      key,
     }) {
+      listings += 1
+      // One key, one listing.
+      const ownKey = listings === 1 ? 'sk-upstream-secret' : `sk-upstream-secret-${listings}`
       const listing = await ok(
         api('post', '/api/marketplace/listings').send({
           provider,
           name,
           baseUrl,
-          key,
-          models: models.map((each) => ({ model: each, price: { kind: 'multiplier', ppm } })),
-          ground: 'own_endpoint',
+          key: key ?? ownKey,
+          models: models.map((each) => ({ model: each, price })),
+          ground:
+            vendorOrigin !== undefined && baseUrl.startsWith(vendorOrigin)
+              ? 'own_organisation'
+              : 'own_endpoint',
           ...(capacity ? { capacity } : {}),
         }),
         201,
       )
+      await untilActive(() => api('get', `/api/marketplace/listings/${listing.id}`))
       return listing.id
     },
     async balanceNanos(buyer) {
@@ -209,10 +233,29 @@ export async function startTestGateway({
   }
 }
 
+/** config/providers.json, with every vendor at `origin`. */
+function providersAt(origin: string | undefined): unknown {
+  const file = readProvidersFile() as { providers: object[] }
+  if (origin === undefined) return file
+  return { providers: file.providers.map((provider) => ({ ...provider, baseUrl: `${origin}/v1` })) }
+}
+
 /** An answer is told when its bill is in the spool; its commit comes a moment later. */
 async function allBooked({ settlement }: Context): Promise<void> {
   const deadlineMs = performance.now() + BOOKED_MS
   while (settlement.unbooked() > 0 && performance.now() < deadlineMs) await delay(2)
+}
+
+/** A listing is answered at once and goes on the market when its key was seen to work. */
+async function untilActive(read: () => supertest.Test): Promise<void> {
+  const deadlineMs = performance.now() + VERIFIED_MS
+  while (true) {
+    const { body } = await read()
+    if (body.state === 'active') return
+    if (body.state !== 'verifying' || performance.now() > deadlineMs)
+      throw new Error(`the listing is not on the market: ${JSON.stringify(body)}`)
+    await delay(5)
+  }
 }
 
 async function ok(

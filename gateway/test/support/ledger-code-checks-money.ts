@@ -264,7 +264,7 @@ async function bounds(load: Load): Promise<void> {
 async function charges(load: Load): Promise<void> {
   const { chargeOf } = await load<typeof ChargeModule>('settlement/charge.ts')
   const charged = (more: Partial<ChargeModule.Served>, heldNanos: bigint) => {
-    const offer = { price: priceOf(), baseUrl: 'https://vendor', provider: { baseUrl: 'https://vendor' } }
+    const offer = { price: priceOf(), backing: 'key' }
     const served = { offer, usage: usage({ output: 100 }), billed: 'whole', ...more }
     const { costNanos, sellerNanos, feeNanos, billed } = chargeOf(served as ChargeModule.Served, heldNanos)
     assert.equal(sellerNanos + feeNanos, costNanos)
@@ -272,7 +272,7 @@ async function charges(load: Load): Promise<void> {
   }
   assert.equal(charged({}, 100n), '100 95 whole')
   assert.equal(charged({}, 40n), '100 95 whole')
-  const own = { price: priceOf(), baseUrl: 'https://own', provider: { baseUrl: 'https://vendor' } }
+  const own = { price: priceOf(), backing: 'endpoint' }
   assert.equal(charged({ offer: own as never }, 40n), '40 38 delivered')
   assert.equal(charged({ billed: 'delivered' }, 40n), '40 38 delivered')
   assert.equal(charged({ billed: 'delivered' }, 140n), '100 95 delivered')

@@ -257,7 +257,7 @@ export const moneyMutants: CodeMutant[] = [
     },
     {
       fault: "what a seller's own server reports is believed without a bound",
-      from: 'offer.baseUrl !== offer.provider.baseUrl',
+      from: "offer.backing === 'endpoint'",
       to: 'false',
       by: 'charges',
     },

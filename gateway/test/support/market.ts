@@ -6,8 +6,8 @@ import { createLogger } from '../../src/platform/logger.ts'
 import type { ProviderConfig } from '../../src/providers/provider.ts'
 import { createBreakers } from '../../src/routing/breakers.ts'
 import { createCapacity } from '../../src/routing/capacity.ts'
-import { randomOf } from '../../src/routing/rank.ts'
 import { createRouter, type PlanRequest } from '../../src/routing/router.ts'
+import { randomOf } from '../../src/routing/seeded-random.ts'
 
 export interface OfferDraft extends Partial<Omit<Offer, 'price' | 'provider'>> {
   /** USD per million prompt tokens; an answer costs twice that. */
@@ -28,6 +28,7 @@ export function makeProvider(id = 'openai', change: Partial<ProviderConfig> = {}
     author: id,
     headers: {},
     chatPath: '/chat/completions',
+    modelsPath: '/models',
     maxTokensField: 'max_completion_tokens',
     streamOptions: true,
     ...change,
@@ -79,7 +80,7 @@ export function makeMarket(offers: Offer[]) {
   const slept: number[] = []
   const random = randomOf('market')
   const market = { offers }
-  const breakers = createBreakers({ clock, random })
+  const breakers = createBreakers({ clock, random, offersFor: () => market.offers })
   const capacity = createCapacity({ clock })
   const router = createRouter({
     marketplace: {
@@ -93,6 +94,7 @@ export function makeMarket(offers: Offer[]) {
     clock,
     random,
     logger: createLogger({ level: 'silent' }),
+    poolMaxAgeMs: 0,
     async sleep(ms) {
       slept.push(ms)
       nowMs += ms

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { answerToVerification } from './verification.ts'
 
 export interface UpstreamVisit {
   name: string
@@ -36,15 +37,20 @@ export interface Wire {
 export type Script = (wire: Wire) => Promise<void> | void
 
 export interface ScriptedUpstream {
-  /** Base URL for a listing served by `script`, ending in /v1. */
-  serve(name: string, script: Script): string
+  /**
+   * Base URL for a listing served by `script`, ending in /v1. The gateway's own questions, whether the listing's key
+   * works, are answered well and are no visits; with `verifies: false` they go to the script like any other.
+   */
+  serve(name: string, script: Script, options?: { verifies?: boolean }): string
+  /** Where it stands: see `vendorOrigin` of a test gateway. */
+  origin: string
   visits: UpstreamVisit[]
   visitsOf(name: string): UpstreamVisit[]
   close(): Promise<void>
 }
 
 export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
-  const scripts = new Map<string, Script>()
+  const scripts = new Map<string, Service>()
   const visits: UpstreamVisit[] = []
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
@@ -57,8 +63,9 @@ export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
   await once(server, 'listening')
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    serve(name, script) {
-      scripts.set(name, script)
+    origin,
+    serve(name, script, { verifies = true } = {}) {
+      scripts.set(name, { script, verifies })
       return `${origin}/${name}/v1`
     },
     visits,
@@ -71,8 +78,13 @@ export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
   }
 }
 
+interface Service {
+  script: Script
+  verifies: boolean
+}
+
 /** Reads requests off one kept-alive connection, one after the other. */
-function listen(socket: Socket, scripts: Map<string, Script>, visits: UpstreamVisit[]): void {
+function listen(socket: Socket, scripts: Map<string, Service>, visits: UpstreamVisit[]): void {
   let pending: Buffer = Buffer.alloc(0)
   let current: UpstreamVisit | undefined
   socket.on('close', () => {
@@ -84,12 +96,19 @@ function listen(socket: Socket, scripts: Map<string, Script>, visits: UpstreamVi
     if (!request) return
     pending = request.rest
     const visit: UpstreamVisit = { ...request.visit, abortedAtMs: undefined, finished: false }
+    const service = scripts.get(visit.name)
+    const wire = wireOf(socket, visit)
+    const verified = service?.verifies ? answerToVerification(visit.path, visit.body) : undefined
+    if (verified !== undefined) {
+      void wire.json(200, verified)
+      return
+    }
     current = visit
     visits.push(visit)
-    const script = scripts.get(visit.name)
-    const wire = wireOf(socket, visit)
     void (
-      script ? Promise.resolve(script(wire)) : wire.json(404, { error: { message: 'no such script' } })
+      service
+        ? Promise.resolve(service.script(wire))
+        : wire.json(404, { error: { message: 'no such script' } })
     ).then(() => {
       visit.finished = !wire.gone()
     })

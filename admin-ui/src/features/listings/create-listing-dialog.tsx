@@ -21,7 +21,7 @@ export function CreateListingDialog({ opened, onClose }: { opened: boolean; onCl
               notifications.show({
                 color: 'green',
                 title: `“${listing.name}” created`,
-                message: 'Its key is sealed. The list shows when it is in the market.',
+                message: 'Its key is sealed and is tried now. The list shows when it is in the market.',
               })
               close()
             },

@@ -43,13 +43,15 @@ function columnsOf(actions: Omit<ListingTableProps, 'listings'>): Column<Listing
   ]
 }
 
-function State({ state, stateReason }: Listing) {
+function State({ state, stateReason, verification }: Listing) {
+  const isInTheMaking = state === 'draft' || state === 'verifying'
+  const why = (isInTheMaking ? verification : undefined) ?? stateReason
   return (
     <div>
       <StateBadge state={state} />
-      {stateReason ? (
+      {why ? (
         <Text size="xs" c="dimmed" mt={4} maw={200}>
-          {stateReason}
+          {why}
         </Text>
       ) : null}
     </div>
@@ -83,18 +85,18 @@ function Actions({
   onToggle,
   onDelete,
 }: Omit<ListingTableProps, 'listings'> & { listing: Listing }) {
-  const isPaused = listing.state === 'paused'
+  const act = actOn(listing.state)
   return (
     <Group gap="xs" justify="flex-end" wrap="nowrap" display="inline-flex">
-      {canToggle(listing.state) ? (
+      {act ? (
         <Button
           size="xs"
           variant="default"
           loading={busyId === listing.id}
-          aria-label={`${isPaused ? 'Resume' : 'Pause'} ${listing.name}`}
+          aria-label={`${act} ${listing.name}`}
           onClick={() => onToggle(listing)}
         >
-          {isPaused ? 'Resume' : 'Pause'}
+          {act}
         </Button>
       ) : null}
       <Button
@@ -109,9 +111,11 @@ function Actions({
   )
 }
 
-/** A person's pause and the market's own states differ: only the first is switched here. */
-function canToggle(state: string): boolean {
-  return state === 'active' || state === 'paused' || state === 'cooling'
+/** What a listing in this state can be made to do: leave the market, return to it, or show that its key works. */
+function actOn(state: string): 'Pause' | 'Resume' | 'Verify' | undefined {
+  if (state === 'active' || state === 'cooling' || state === 'verifying') return 'Pause'
+  if (state === 'paused') return 'Resume'
+  return state === 'draft' || state === 'disabled' || state === 'suspended' ? 'Verify' : undefined
 }
 
 function capacityOf({ requestsPerMinute, tokensPerMinute, concurrency }: Capacity): string {

@@ -26,7 +26,7 @@ export function ListingsPage() {
   )
   const toggle = (listing: Listing): void =>
     setState.mutate(
-      { id: listing.id, state: listing.state === 'paused' ? 'active' : 'paused' },
+      { id: listing.id, state: isOnItsWay(listing) ? 'paused' : 'active' },
       {
         onError: (error) =>
           notifications.show({
@@ -47,7 +47,8 @@ export function ListingsPage() {
           {(all) =>
             all.length === 0 ? (
               <EmptyState icon={IconBuildingStore} title="No listing yet" action={newListing}>
-                Add a provider key with its models: requests for these models can be answered right after.
+                Add a provider key with its models: once the key was seen to work, requests for them are
+                answered.
               </EmptyState>
             ) : (
               <ListingTable
@@ -65,6 +66,11 @@ export function ListingsPage() {
       <DeleteDialog listing={deleting} onClose={() => setDeleting(undefined)} />
     </Page>
   )
+}
+
+/** On the market, or about to be. */
+function isOnItsWay({ state }: Listing): boolean {
+  return state === 'active' || state === 'cooling' || state === 'verifying'
 }
 
 function DeleteDialog({ listing, onClose }: { listing: Listing | undefined; onClose: () => void }) {

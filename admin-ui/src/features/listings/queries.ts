@@ -12,6 +12,8 @@ export interface Listing {
   baseUrl: string | undefined
   state: string
   stateReason: string | undefined
+  /** What the last verification came to, in a sentence. */
+  verification: string | undefined
   models: readonly { model: string; price: string | undefined }[]
   capacity: Capacity
 }
@@ -38,8 +40,15 @@ const path = '/api/marketplace/listings'
 /** What a listing changes beside itself. */
 const stale = ['listings', 'models'] as const
 
+/** A key is verified in a second or two; the list follows. */
+const verifyingMs = 1_000
+
+/** The listings that one may manage: one's own, for operators all. */
 export function useListings() {
-  return usePagedList('listings', path, readListing)
+  return usePagedList('listings', path, readListing, {
+    filter: { scope: 'own' },
+    lookAgain: (listings) => (listings.some(({ state }) => state === 'verifying') ? verifyingMs : false),
+  })
 }
 
 export function useCreateListing() {
@@ -81,6 +90,7 @@ function readListing(listing: Json): Listing {
     baseUrl: optionalText(listing, 'baseUrl'),
     state: text(listing, 'state'),
     stateReason: optionalText(listing, 'stateReason'),
+    verification: readVerification(listing),
     models: list(listing, 'models', (offer) => ({ model: text(offer, 'model'), price: readPrice(offer) })),
     capacity: {
       requestsPerMinute: optionalCount(capacity, 'requestsPerMinute'),
@@ -88,6 +98,18 @@ function readListing(listing: Json): Listing {
       concurrency: optionalCount(capacity, 'concurrency'),
     },
   }
+}
+
+const steps: Readonly<Record<string, string>> = {
+  listing_models: 'Asking the provider which models this key has.',
+  probing: 'Asking one of them for a single token.',
+}
+
+function readVerification({ verification }: Json): string | undefined {
+  if (verification === undefined || verification === null) return undefined
+  const { step, message } = asObject(verification, 'verification')
+  if (typeof message === 'string') return message
+  return typeof step === 'string' ? steps[step] : undefined
 }
 
 /** What the rule comes to today; the rule itself when the catalogue has no list price for the model. */

@@ -1,0 +1,132 @@
+/** Tells the story of rows of reliability.md §4.2: every request meets a fault, and three records are compared. */
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { connectClient, type DatabaseClient } from '../../src/platform/database.ts'
+import type { Ask } from './fault.ts'
+import { type Booked, examine, readBooked, requestIdOf } from './fault-examination.ts'
+import { type FaultMarket, type Meeting, openFaultMarket, type Place, type Step } from './fault-market.ts'
+import type { RequestLine } from './fault-wire.ts'
+import { faults } from './faults.ts'
+
+/** Requests of each row; a night has 300. */
+const REQUESTS = Number(process.env.FAULT_REQUESTS ?? 20)
+// Requests of a row that are under way at once; what waits for a timer waits together.
+const AT_ONCE = 12
+const LOGGED = { timeout: 10_000, interval: 20 }
+
+export interface RowOptions {
+  /** Requests at once, where a row is about what comes after what. */
+  atOnce?: number
+}
+
+/** A test for each row. */
+export function tellRows(rows: Record<string, { story: string } & RowOptions>): void {
+  let market: FaultMarket
+  let admin: DatabaseClient
+
+  beforeAll(async () => {
+    market = await openFaultMarket()
+    admin = await connectClient(market.gateway.database.adminUrl)
+  })
+  afterAll(async () => {
+    await admin?.end()
+    await market?.close()
+  })
+
+  describe('a fault upstream', () => {
+    const each = Object.entries(rows).map(([row, { story, ...options }]) => [row, story, options] as const)
+    test.each(each)(
+      '%s: %s',
+      async (row, _story, options) => {
+        const plan = planOf(row)
+        const meetings = await meetAll(market, plan, options)
+        const findings = await compare({ market, admin }, meetings)
+        expect(findings).toEqual([])
+        expect(meetings.length).toBeGreaterThanOrEqual(REQUESTS)
+      },
+      120_000 + REQUESTS * 1_000,
+    )
+  })
+
+  test('afterwards nothing is held, every invariant holds, and buyers paid what sellers and platform got', async () => {
+    await market.gateway.settleAndAudit()
+  })
+}
+
+/** Every fault of the row in each way to ask, over and over until there are enough. */
+function planOf(row: string): Step[] {
+  const kinds = (asks: readonly Ask[] = ['json', 'stream']) => asks
+  const all = [...faults]
+    .filter(([, fault]) => fault.row === row)
+    .flatMap(([name, { asks }]) => kinds(asks).map((kind) => ({ name, kind })))
+  const rounds = Math.ceil(REQUESTS / all.length)
+  return Array.from({ length: rounds }, () => all).flat()
+}
+
+async function meetAll(
+  market: FaultMarket,
+  plan: readonly Step[],
+  { atOnce = AT_ONCE }: RowOptions,
+): Promise<Meeting[]> {
+  const places = await openPlaces(market, plan)
+  if (plan.some(({ name }) => faults.get(name)?.dial)) await market.arm()
+  const meetings: Meeting[] = []
+  let next = 0
+  const walk = async () => {
+    while (next < plan.length) {
+      const at = next
+      next += 1
+      meetings.push(await market.meet(plan[at] as Step, places[at] as Place))
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, walk))
+  return meetings
+}
+
+// What fails there rests with all its models, so every request needs a listing of its own.
+const OF_THE_LISTING = new Set(['listing_suspended', 'disabled'])
+
+/** Where each step goes: an offer that no other request has met. */
+async function openPlaces(market: FaultMarket, plan: readonly Step[]): Promise<Place[]> {
+  const opening = new Map<string, { listing: Promise<string>; models: string[] }>()
+  const places = plan.map(async ({ name }) => {
+    const alone = OF_THE_LISTING.has(faults.get(name)?.rest ?? '')
+    let open = opening.get(name)
+    if (!open || open.models.length === 0) {
+      const models = alone ? [market.nextModel()] : [...market.models]
+      open = { listing: market.faultyListing(name, { models }), models: [...models] }
+      opening.set(name, open)
+    }
+    const model = open.models.pop() as string
+    return { listing: await open.listing, model }
+  })
+  return Promise.all(places)
+}
+
+async function compare(
+  { market, admin }: { market: FaultMarket; admin: DatabaseClient },
+  meetings: readonly Meeting[],
+): Promise<string[]> {
+  await market.gateway.settleAndAudit()
+  const booked: Map<string, Booked> = await readBooked(
+    admin,
+    meetings.map(({ answer }) => requestIdOf(answer)),
+  )
+  // The upstream's lines are written when it is through with a request, which may be after the client is.
+  const look = () => {
+    const visits = visitsOf(market)
+    return meetings.flatMap((meeting) => examine(meeting, { market, booked, visits }))
+  }
+  await vi.waitUntil(() => look().length === 0, LOGGED).catch(() => undefined)
+  return look()
+}
+
+function visitsOf(market: FaultMarket): Map<string, RequestLine[]> {
+  const visits = new Map<string, RequestLine[]>()
+  for (const line of market.upstreamLog()) {
+    if (line.at !== 'request' || line.ask === '') continue
+    const known = visits.get(line.ask)
+    if (known) known.push(line)
+    else visits.set(line.ask, [line])
+  }
+  return visits
+}
