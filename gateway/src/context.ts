@@ -27,6 +27,7 @@ import { openDatabase } from './platform/database.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { fixMode } from './platform/fix-mode.ts'
 import type { Secrets } from './platform/given-secrets.ts'
+import { formatId } from './platform/ids.ts'
 import { createLocalKms } from './platform/kms.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
@@ -36,8 +37,12 @@ import { lockNode } from './platform/node-lock.ts'
 import { createSealer } from './platform/secrets.ts'
 import type { Providers } from './providers/registry.ts'
 import { createCapacity } from './routing/capacity.ts'
+import { measureCapacity } from './routing/capacity-metrics.ts'
+import { watchLimits } from './routing/limit-watch.ts'
 import { createListingSights } from './routing/listing-sights.ts'
 import { openHealth } from './routing/open-health.ts'
+import { readSpent } from './routing/quota-store.ts'
+import { createRouteMetrics } from './routing/route-metrics.ts'
 import { createRouteRecords } from './routing/route-records.ts'
 import { createRouter, type Router } from './routing/router.ts'
 import { createWaitingRoom } from './routing/waiting-room.ts'
@@ -183,7 +188,7 @@ async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: C
   rotation.rotate().catch((error) => logger.error({ err: error }, 'credentials were not moved'))
   const trust = await createTrust({ ...ground, ledger, market: marketplace })
   closers.push(() => trust.close())
-  const capacity = createCapacity({ clock })
+  const capacity = await openCapacity(ground, closers)
   const { breakers, ...health } = openHealth(ground, marketplace)
   closers.push(() => health.close())
   const routes = createRouteRecords({ database, logger })
@@ -196,6 +201,7 @@ async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: C
   const { rests } = health
   const sights = createListingSights({ clock, breakers, capacity, rests, reputations: trust.reputations })
   marketplace.watch(sights)
+  const routeMetrics = createRouteMetrics(metrics)
   const waitingRoom = createWaitingRoom({
     clock,
     capacity,
@@ -208,6 +214,7 @@ async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: C
     onRoute(record) {
       routes.add(record)
       sights.routed(record)
+      routeMetrics.routed(record)
     },
     onAttempt(attempt) {
       trust.reputations.ended(attempt)
@@ -238,6 +245,25 @@ async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: C
 }
 
 type Market = Awaited<ReturnType<typeof openMarket>>
+
+/** Begun from what was billed this month, also from what an earlier life left in its spool: that is booked by now. */
+async function openCapacity({ clock, database, logger, metrics, audit }: Ground, closers: Closers) {
+  const capacity = createCapacity({ clock, spent: await readSpent(database.pool, clock.nowMs()) })
+  measureCapacity(metrics, capacity)
+  const limits = watchLimits({
+    capacity,
+    logger,
+    tell: ({ listingId, reason, untilMs }) =>
+      audit.record({
+        actor: 'system',
+        action: untilMs === undefined ? 'listing.active' : 'listing.cooling',
+        subject: formatId('lst-', listingId),
+        detail: { reason, ...(untilMs === undefined ? {} : { until: new Date(untilMs).toISOString() }) },
+      }),
+  })
+  closers.push(() => limits.close())
+  return capacity
+}
 
 function openCorridor(
   rooms: Ground & Books & Market & ReturnType<typeof openPeople>,

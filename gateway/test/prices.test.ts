@@ -188,6 +188,10 @@ test('a price that follows the load is dearer for who comes while others are ser
   release()
   expect(await recordOf((await first).id)).toMatchObject({ nanos: 3_000_000n, ppm: '1000000' })
   expect(await recordOf(second.id)).toMatchObject({ nanos: 4_500_000n, ppm: '1500000' })
+  const metrics = await (await fetch(`${gateway.origin}/metrics`)).text()
+  expect(metrics).toMatch(
+    /gateway_cheapest_price_usd_per_mtok\{model="openai\/gpt-4o-mini",kind="input"\} 0\.\d+/,
+  )
   expect(told).toMatchObject({ fill: 0.5, usdPerMTok: { input: '1.5' }, schedule: price })
 })
 

@@ -7,7 +7,7 @@ import { connectClient } from '../src/platform/database.ts'
 import { parseId, uuidv7 } from '../src/platform/ids.ts'
 import { createLocalKms } from '../src/platform/kms.ts'
 import { createSealer } from '../src/platform/secrets.ts'
-import { startTestGateway } from './support/gateway.ts'
+import { startTestGateway, type TestGateway } from './support/gateway.ts'
 import { call, signIn } from './support/gateway-client.ts'
 import {
   adminUrl,
@@ -29,11 +29,14 @@ const sealers = {
   new: createSealer(createLocalKms({ current: newKey })),
 }
 let upstream: ScriptedUpstream
+let gateway: TestGateway
 
 beforeAll(async () => {
   upstream = await startScriptedUpstream()
+  gateway = await startTestGateway({ env: { GATEWAY_ENCRYPTION_KEYS_OLD: oldKey.toString('base64') } })
 })
 afterAll(async () => {
+  await gateway.close()
   await endProcesses()
   await upstream.close()
 })
@@ -41,77 +44,67 @@ afterAll(async () => {
 const SELLERS = 8
 
 test('buyers notice nothing while every credential moves to a new key, and each call carries its own', async () => {
-  const gateway = await startTestGateway({ env: { GATEWAY_ENCRYPTION_KEYS_OLD: oldKey.toString('base64') } })
-  try {
-    const { prisma } = gateway.database.database
-    const list = async (name: string) => {
-      const baseUrl = upstream.serve(name, (wire) => wire.json(200, completion('hello')))
-      const listing = await gateway.listing({ baseUrl, name, key: `sk-of-${name}` })
-      const { id, organisationId } = await prisma.listing.findUniqueOrThrow({
-        where: { id: parseId('lst-', listing) as string },
-      })
-      const aad = credentialAad({ listingId: id, organisationId, baseUrl })
-      const sealedCredential = Uint8Array.from(await sealers.old.seal(`sk-of-${name}`, aad))
-      await prisma.listing.update({ where: { id }, data: { sealedCredential } })
-    }
-    await Promise.all(Array.from({ length: SELLERS }, (_, index) => list(`seller-${index}`)))
-    await gateway.context.marketplace.refresh()
-    const before = await gateway.api('get', '/api/admin/credentials')
-    expect(before.body.keys.map(({ is }: { is: string }) => is)).toEqual(['current', 'old'])
-    expect(before.body.keys[1]).toMatchObject({ credentials: SELLERS, mayBeDropped: false })
-
-    const buyer = await gateway.buyer()
-    const statuses: number[] = []
-    let rotated = false
-    const client = async () => {
-      while (!rotated || statuses.length < 60) {
-        const { status } = await supertest(gateway.origin)
-          .post('/v1/chat/completions')
-          .set('authorization', `Bearer ${buyer.key}`)
-          .send({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] })
-        statuses.push(status)
-      }
-    }
-    const clients = [client(), client(), client(), client()]
-    expect((await gateway.api('post', '/api/admin/credentials/rotate')).status).toBe(202)
-    await vi.waitFor(async () => {
-      const { body } = await gateway.api('get', '/api/admin/credentials')
-      expect(body.rotation).toMatchObject({ state: 'idle', last: { moved: SELLERS, failed: 0 } })
-      // The market reads the moved ones while buyers call.
-      await gateway.context.marketplace.refresh()
+  const { prisma } = gateway.database.database
+  const list = async (name: string) => {
+    const baseUrl = upstream.serve(name, (wire) => wire.json(200, completion('hello')))
+    const listing = await gateway.listing({ baseUrl, name, key: `sk-of-${name}` })
+    const { id, organisationId } = await prisma.listing.findUniqueOrThrow({
+      where: { id: parseId('lst-', listing) as string },
     })
-    rotated = true
-    await Promise.all(clients)
-    expect(new Set(statuses)).toEqual(new Set([200]))
-    const after = await gateway.api('get', '/api/admin/credentials')
-    expect(after.body.keys[1]).toMatchObject({ is: 'old', credentials: 0, mayBeDropped: true })
-    const wrong = upstream.visits.filter(
-      ({ name, headers }) => headers.authorization !== `Bearer sk-of-${name}`,
-    )
-    expect(wrong).toEqual([])
-    expect(new Set(upstream.visits.map(({ name }) => name)).size).toBeGreaterThan(3)
-  } finally {
-    await gateway.close()
+    const aad = credentialAad({ listingId: id, organisationId, baseUrl })
+    const sealedCredential = Uint8Array.from(await sealers.old.seal(`sk-of-${name}`, aad))
+    await prisma.listing.update({ where: { id }, data: { sealedCredential } })
   }
+  await Promise.all(Array.from({ length: SELLERS }, (_, index) => list(`seller-${index}`)))
+  await gateway.context.marketplace.refresh()
+  const before = await gateway.api('get', '/api/admin/credentials')
+  expect(before.body.keys.map(({ is }: { is: string }) => is)).toEqual(['current', 'old'])
+  expect(before.body.keys[1]).toMatchObject({ credentials: SELLERS, mayBeDropped: false })
+
+  const buyer = await gateway.buyer()
+  const statuses: string[] = []
+  let rotated = false
+  const client = async () => {
+    while (!rotated || statuses.length < 60) {
+      const { status, body } = await supertest(gateway.origin)
+        .post('/v1/chat/completions')
+        .set('authorization', `Bearer ${buyer.key}`)
+        .send({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] })
+      statuses.push(`${status} ${body.error?.message ?? 'served'}`)
+    }
+  }
+  const clients = [client(), client(), client(), client()]
+  expect((await gateway.api('post', '/api/admin/credentials/rotate')).status).toBe(202)
+  await vi.waitFor(async () => {
+    const { body } = await gateway.api('get', '/api/admin/credentials')
+    expect(body.rotation).toMatchObject({ state: 'idle', last: { moved: SELLERS, failed: 0 } })
+    // The market reads the moved ones while buyers call.
+    await gateway.context.marketplace.refresh()
+  })
+  rotated = true
+  await Promise.all(clients)
+  expect(new Set(statuses)).toEqual(new Set(['200 served']))
+  const after = await gateway.api('get', '/api/admin/credentials')
+  expect(after.body.keys[1]).toMatchObject({ is: 'old', credentials: 0, mayBeDropped: true })
+  const wrong = upstream.visits.filter(
+    ({ name, headers }) => headers.authorization !== `Bearer sk-of-${name}`,
+  )
+  expect(wrong).toEqual([])
+  expect(new Set(upstream.visits.map(({ name }) => name)).size).toBeGreaterThan(3)
 })
 
 test('only operators see and move credentials', async () => {
-  const gateway = await startTestGateway()
-  try {
-    const { key } = await gateway.buyer()
-    for (const [method, path] of [
-      ['get', '/api/admin/credentials'],
-      ['post', '/api/admin/credentials/rotate'],
-    ] as const) {
-      expect((await supertest(gateway.origin)[method](path)).status).toBe(401)
-      const asKey = supertest(gateway.origin)[method](path).set('authorization', `Bearer ${key}`)
-      expect((await asKey).status).toBeGreaterThanOrEqual(401)
-    }
-    const unknown = gateway.api('post', '/api/admin/credentials/rotate').send({ force: true })
-    expect((await unknown).status).toBe(400)
-  } finally {
-    await gateway.close()
+  const { key } = await gateway.buyer()
+  for (const [method, path] of [
+    ['get', '/api/admin/credentials'],
+    ['post', '/api/admin/credentials/rotate'],
+  ] as const) {
+    expect((await supertest(gateway.origin)[method](path)).status).toBe(401)
+    const asKey = supertest(gateway.origin)[method](path).set('authorization', `Bearer ${key}`)
+    expect((await asKey).status).toBeGreaterThanOrEqual(401)
   }
+  const unknown = gateway.api('post', '/api/admin/credentials/rotate').send({ force: true })
+  expect((await unknown).status).toBe(400)
 })
 
 // More than one batch of a hundred, and a row in the second.
@@ -119,8 +112,8 @@ const ROWS = 140
 const STUCK_AT = 110
 
 /** Listings that are sealed under the old key, in the order in which they are moved; their keys are `sk-<id>`. */
-async function fill(gateway: GatewayProcess): Promise<string[]> {
-  const url = adminUrl(gateway.dataDir)
+async function fill({ dataDir }: GatewayProcess): Promise<string[]> {
+  const url = adminUrl(dataDir)
   const [platform] = await askDatabase<{ id: string }>(
     url,
     `SELECT id FROM organisation WHERE kind = 'platform'`,
@@ -144,9 +137,9 @@ const bound = (listingId: string, organisationId: string) =>
   credentialAad({ listingId, organisationId, baseUrl: 'https://api.openai.com/v1' })
 
 /** Which of the filled rows open with this; throws when one opens to something else. */
-async function readable(gateway: GatewayProcess, sealer: typeof sealers.old): Promise<number> {
+async function readable({ dataDir }: GatewayProcess, sealer: typeof sealers.old): Promise<number> {
   const rows = await askDatabase<{ id: string; organisationId: string; sealedCredential: Buffer }>(
-    adminUrl(gateway.dataDir),
+    adminUrl(dataDir),
     `SELECT id, "organisationId", "sealedCredential" FROM listing WHERE name = 'filled'`,
   )
   let count = 0
@@ -168,26 +161,26 @@ test('a gateway that is killed while it moves credentials leaves all of them rea
       GATEWAY_ENCRYPTION_KEYS_OLD: old.map((key) => key.toString('hex')).join(),
     },
   })
-  let gateway = await startProcess(start(oldKey))
-  const ids = await fill(gateway)
-  expect(await readable(gateway, sealers.old)).toBe(ROWS)
-  await gateway.kill()
+  let life = await startProcess(start(oldKey))
+  const ids = await fill(life)
+  expect(await readable(life, sealers.old)).toBe(ROWS)
+  await life.kill()
 
   // Somebody holds a row that comes in the middle, so that the job stops there and the kill meets it at work.
   const holder = await connectClient(adminUrl(dataDir))
   try {
     await holder.query('BEGIN')
     await holder.query('SELECT 1 FROM listing WHERE id = $1 FOR UPDATE', [ids[STUCK_AT]])
-    gateway = await startProcess(start(newKey, [oldKey]))
-    await vi.waitFor(async () => expect(await readable(gateway, sealers.new)).toBe(STUCK_AT), {
+    life = await startProcess(start(newKey, [oldKey]))
+    await vi.waitFor(async () => expect(await readable(life, sealers.new)).toBe(STUCK_AT), {
       timeout: 20_000,
     })
-    await gateway.kill()
+    await life.kill()
   } finally {
     await holder.end()
   }
-  expect(await readable(gateway, sealers.both)).toBe(ROWS)
-  expect(await readable(gateway, sealers.old)).toBeGreaterThanOrEqual(ROWS - STUCK_AT - 1)
+  expect(await readable(life, sealers.both)).toBe(ROWS)
+  expect(await readable(life, sealers.old)).toBeGreaterThanOrEqual(ROWS - STUCK_AT - 1)
 
   // Without the old key it does not start, and says how many need it.
   const { code, output } = await runToExit(start(newKey))
@@ -196,13 +189,13 @@ test('a gateway that is killed while it moves credentials leaves all of them rea
   expect(output).toContain('GATEWAY_ENCRYPTION_KEYS_OLD')
   expect(output).not.toContain(oldKey.toString('hex'))
 
-  gateway = await startProcess(start(newKey, [oldKey]))
-  await vi.waitFor(async () => expect(await readable(gateway, sealers.new)).toBe(ROWS), { timeout: 20_000 })
-  await gateway.stop()
-  gateway = await startProcess(start(newKey))
-  const { token } = await signIn(gateway)
-  const { json } = await call(`${gateway.origin}/api/admin/credentials`, { token })
+  life = await startProcess(start(newKey, [oldKey]))
+  await vi.waitFor(async () => expect(await readable(life, sealers.new)).toBe(ROWS), { timeout: 20_000 })
+  await life.stop()
+  life = await startProcess(start(newKey))
+  const { token } = await signIn(life)
+  const { json } = await call(`${life.origin}/api/admin/credentials`, { token })
   expect(json.keys).toEqual([expect.objectContaining({ is: 'current' })])
   expect(json.keys[0].credentials).toBeGreaterThanOrEqual(ROWS)
-  await gateway.stop()
+  await life.stop()
 })

@@ -33,6 +33,7 @@ const canaries = {
   sessionSecret: hex(32),
   keyPepper: hex(32),
   encryptionKey: hex(32),
+  oldEncryptionKey: hex(32),
   signingKey: hex(32),
   operatorPassword: `correct "horse\\ ${hex()}`,
   wrongPassword: `wrong horse ${hex()}`,
@@ -101,6 +102,7 @@ const environment = () => ({
   GATEWAY_ADMIN_EMAIL: 'operator@example.test',
   GATEWAY_ADMIN_PASSWORD: canaries.operatorPassword,
   GATEWAY_ENCRYPTION_KEY: canaries.encryptionKey,
+  GATEWAY_ENCRYPTION_KEYS_OLD: `lost:00000000, ${canaries.oldEncryptionKey}`,
   GATEWAY_KEY_PEPPER: canaries.keyPepper,
   SESSION_SECRET: canaries.sessionSecret,
   GATEWAY_SIGNING_KEY: canaries.signingKey,
@@ -165,7 +167,7 @@ test('nothing secret is in anything that a gateway at trace level writes, also w
       const model = ['openai/gpt-4-turbo', 'openai/gpt-4.1-nano', 'openai/o3', 'openai/gpt-4', 'openai/o1'][
         index
       ]
-      await operator.listing({ model: model as string, name: `${name} ${shape}`, baseUrl, key: upstreamKey })
+      await operator.listing({ model: model as string, name: `${name} ${shape}`, baseUrl, key: `${upstreamKey}${index}` })
     }
     const model = ['gpt-4-turbo', 'gpt-4.1-nano', 'o3', 'gpt-4', 'o1'][index] as string
     const asked = openChat(gateway, key, { model, content: prompt, stream: name === 'broken' })

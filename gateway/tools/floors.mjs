@@ -129,7 +129,9 @@ function onlyTypes(kind, specifiers = []) {
 
 function noteCall(file, callee, line) {
   if (callee.type === 'Identifier' && callee.name === 'fetch') file.calls.push({ name: 'fetch', line })
-  if (callee.type !== 'MemberExpression' || callee.property.name !== 'open') return
+  if (callee.type !== 'MemberExpression') return
+  if (callee.property.name === 'reveal') file.calls.push({ name: 'openSealed', line })
+  if (callee.property.name !== 'open') return
   const owner = callee.object.name ?? callee.object.property?.name ?? ''
   if (/sealer/i.test(owner)) file.calls.push({ name: 'openSealed', line })
 }

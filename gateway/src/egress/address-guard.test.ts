@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { isPublicAddress } from './address-guard.ts'
+import os from 'node:os'
+import { expect, test, vi } from 'vitest'
+import { isOutsideAddress, isPublicAddress, isSameAddress } from './address-guard.ts'
 
 test.each([
   '127.0.0.1',
@@ -61,4 +62,27 @@ test.each([
 
 test.each(['1.1.1.1', '8.8.8.8', '104.18.6.192', '2606:4700::6812:6c0'])('%s is', (address) => {
   expect(isPublicAddress(address)).toBe(true)
+})
+
+test("this machine's own public addresses are not outside", () => {
+  const own = { netmask: '255.255.255.0', mac: '', internal: false, cidr: null }
+  const interfaces = vi.spyOn(os, 'networkInterfaces').mockReturnValue({
+    eth0: [
+      { ...own, family: 'IPv4', address: '93.184.216.34' },
+      { ...own, family: 'IPv6', address: '2606:4700::1', scopeid: 0 },
+    ],
+  })
+  expect(isOutsideAddress('93.184.216.34')).toBe(false)
+  expect(isOutsideAddress('::ffff:93.184.216.34')).toBe(false)
+  expect(isOutsideAddress('2606:4700:0::1')).toBe(false)
+  expect(isOutsideAddress('93.184.216.35')).toBe(true)
+  expect(isOutsideAddress('10.0.0.1')).toBe(false)
+  interfaces.mockRestore()
+})
+
+test('an address is the same in all its spellings', () => {
+  expect(isSameAddress('::ffff:1.2.3.4', '1.2.3.4')).toBe(true)
+  expect(isSameAddress('2606:4700:0:0::1', '2606:4700::1')).toBe(true)
+  expect(isSameAddress('1.2.3.4', '1.2.3.5')).toBe(false)
+  expect(isSameAddress('nonsense', 'nonsense')).toBe(false)
 })

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import os from 'node:os'
 import ipaddr from 'ipaddr.js'
 
 // Public by every registry and still not the internet: Azure's wire server.
@@ -13,6 +14,16 @@ export function isPublicAddress(address: string): boolean {
   if (parsed.range() !== 'unicast') return false
   if (parsed.kind() === 'ipv6' && !parsed.match(...GLOBAL_IPV6)) return false
   return !DENIED.some(([network, bits]) => parsed.kind() === network.kind() && parsed.match(network, bits))
+}
+
+/**
+ * True for a public address that is not this machine's own: called from inside, its ports stand open that a firewall
+ * closes to everybody outside.
+ */
+export function isOutsideAddress(address: string): boolean {
+  if (!isPublicAddress(address)) return false
+  const own = Object.values(os.networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return !own.some((each) => isSameAddress(each.address, address))
 }
 
 /** Whether two spellings mean the same address: `::ffff:1.2.3.4` is `1.2.3.4`. */

@@ -92,6 +92,20 @@ export function createDial({ ca }: { ca?: string } = {}): Dial {
   }
 }
 
+/** To an origin of our own. */
+export function createPlainConnector(onConnected: (socket: Socket) => void): buildConnector.connector {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS })
+  return (options, callback) =>
+    connect(options, (...[error, socket]) => {
+      if (error) {
+        callback(error, null)
+        return
+      }
+      onConnected(socket)
+      callback(null, socket)
+    })
+}
+
 /** Node asks this instead of DNS: the checked addresses and nothing else. */
 function lookupOf(addresses: readonly string[]): LookupFunction {
   const all = addresses.map((address) => ({ address, family: isIP(address) }))

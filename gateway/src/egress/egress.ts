@@ -9,13 +9,13 @@ import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Secret } from '../platform/secret.ts'
 import type { Sealer } from '../platform/secrets.ts'
-import { isPublicAddress } from './address-guard.ts'
-import { createConnector, createDial, type Dial } from './connect.ts'
+import { isOutsideAddress } from './address-guard.ts'
+import { createConnector, createDial, createPlainConnector, type Dial } from './connect.ts'
+import { createConnections } from './connections.ts'
 import { createCredentials, type SealedCredential } from './credentials.ts'
 import { Exchange, type ExchangeHandler, type ExchangeLimits } from './exchange.ts'
 import { CallRefused, type Place, placeOf } from './place.ts'
 import { type AskDns, createResolver } from './resolve.ts'
-import { createStaleSockets } from './stale-sockets.ts'
 
 // Connections to one origin; listings bound their own concurrency far below this.
 const MAX_CONNECTIONS_PER_ORIGIN = 2_000
@@ -81,9 +81,10 @@ export function createEgress(deps: EgressDeps): Egress {
     // With a host of its own a call would be for another name than the one that was checked.
     if ('host' in headers) throw new CallRefused('a call cannot choose its host')
     const request = { method, path: place.pathOf(path), headers, body: body ?? null }
+    exchange.onStart = () => pools.connections.starting(exchange)
     exchange.redial = (error) => {
       exchange.redial = undefined
-      if (!pools.isStale(error)) return false
+      if (!pools.connections.isStale(error)) return false
       attempt(exchange, () => pools.once(place.origin, request, exchange))
       return true
     }
@@ -133,10 +134,11 @@ function attempt(exchange: Exchange, begin: () => void): void {
 }
 
 function createPools({ allowPrivate, internalOrigins, outside }: EgressDeps) {
-  const { ask, isPublic = isPublicAddress, dial = createDial() } = outside ?? {}
+  const { ask, isPublic = isOutsideAddress, dial = createDial() } = outside ?? {}
   const resolve = createResolver({ allowPrivate, isPublic, ask })
-  const stale = createStaleSockets()
-  const connect = createConnector({ resolve, isPublic, allowPrivate, dial, onConnected: stale.watch })
+  const connections = createConnections()
+  const connect = createConnector({ resolve, isPublic, allowPrivate, dial, onConnected: connections.watch })
+  const connectInside = createPlainConnector(connections.watch)
   const retired = new Set<Dispatcher>()
   const pools = new LRUCache<string, Pool>({
     max: MAX_ORIGINS,
@@ -159,7 +161,7 @@ function createPools({ allowPrivate, internalOrigins, outside }: EgressDeps) {
       // The exchange has its own timers; undici's are coarse and cannot tell first byte from idle.
       headersTimeout: 0,
       bodyTimeout: 0,
-      ...(internal === undefined ? { connect } : {}),
+      connect: internal === undefined ? connect : connectInside,
     }
   }
 
@@ -176,7 +178,7 @@ function createPools({ allowPrivate, internalOrigins, outside }: EgressDeps) {
       pools.set(origin, pool)
       return pool
     },
-    isStale: stale.isStale,
+    connections,
     /** One call over a connection of its own. */
     once(origin: string, request: Dispatcher.DispatchOptions, exchange: Exchange): void {
       const internal = internalOrigins.get(origin)
@@ -185,7 +187,7 @@ function createPools({ allowPrivate, internalOrigins, outside }: EgressDeps) {
       retire(client)
     },
     async close(): Promise<void> {
-      stale.close()
+      connections.close()
       await Promise.all([...pools.values(), ...retired].map((pool) => pool.destroy()))
       pools.clear()
     },

@@ -54,6 +54,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #paused = false
   #pausedAtMs = 0
   #heldBackMs = 0
+  #runsOut = false
+  /** Told when the call is about to be written to a connection. */
+  onStart: (() => void) | undefined
   /** Asked before a call that heard nothing fails; says whether it goes out once more. */
   redial: ((error: Error) => boolean) | undefined
 
@@ -81,7 +84,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   pause(): void {
     if (!this.#paused) this.#pausedAtMs = this.#clock.monotonicMs()
     this.#paused = true
-    this.#controller?.pause()
+    if (!this.#runsOut) this.#controller?.pause()
+  }
+
+  /** The connection has ended: what is left of the answer comes now, whether or not anybody keeps up. */
+  runOut(): void {
+    this.#runsOut = true
+    this.#controller?.resume()
   }
 
   resume(): void {
@@ -94,6 +103,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.onStart?.()
     if (this.#over) controller.abort(new Error('aborted by the gateway'))
     else if (this.#paused) controller.pause()
   }

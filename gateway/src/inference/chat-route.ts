@@ -24,6 +24,8 @@ import { serveStream } from './serve-stream.ts'
 const MAX_BODY_BYTES = 32 * 1024 * 1024
 // All bodies together; one alone may be large, a flood of them may not take the process.
 const MAX_HELD_BODY_BYTES = 512 * 1024 * 1024
+// A quarter of what a lease lasts: one renewal may come late without harm.
+const RENEW_LEASES_MS = 30_000
 const ROUTE = 'chat_completions'
 
 interface Visit {
@@ -52,10 +54,15 @@ export interface ChatRoute {
 
 export function createChatRoute(deps: InferenceDeps): ChatRoute {
   const running = new Set<Promise<void>>()
-  const cuts = new Set<CutOff>()
+  const visits = new Set<Visit>()
   const bodies = new BodyBudget(MAX_HELD_BODY_BYTES)
   const advice = createRetryAdvice(deps.clock)
   let draining = false
+  // A lease that nobody renews is taken for lost, so only a request whose client is there to wait for it does.
+  const renewal = setInterval(() => {
+    for (const { cut, response } of visits) if (!response.closed) cut.lease?.renew()
+  }, RENEW_LEASES_MS)
+  renewal.unref()
 
   function refuseIfFull(): void {
     if (draining) throw shuttingDown()
@@ -88,20 +95,20 @@ export function createChatRoute(deps: InferenceDeps): ChatRoute {
       }
       const work = visitCorridor(deps, visit, { refuseIfFull, bodies, advice })
       running.add(work)
-      cuts.add(visit.cut)
+      visits.add(visit)
       void work.finally(() => {
         running.delete(work)
-        cuts.delete(visit.cut)
+        visits.delete(visit)
         bodies.giveBack(visit.bodyBytes)
       })
     },
     idle,
     drain() {
       draining = true
-      return idle()
+      return idle().finally(() => clearInterval(renewal))
     },
     cutOff() {
-      for (const cut of cuts) {
+      for (const { cut } of visits) {
         cut.reason ??= shuttingDown(
           'The gateway had to stop before the answer was complete. You were not charged; retry.',
         )

@@ -61,7 +61,7 @@ function showRoute(id: string, { decisions, attempts, ...route }: StoredRoute) {
     decidedAt: new Date(route.atMs).toISOString(),
     ...(route.error === undefined ? {} : { error: route.error }),
     decisions: decisions.map((decision) => ({
-      ...explain({ ...decision, ...route }),
+      ...explain({ ...decision, ...route, attempts }),
       // Made again from what is stored; anything but true is a fault of ours.
       replayed: isDeepStrictEqual(choose(decision.dense, decision.request, route.seed), decision.choice),
     })),

@@ -49,6 +49,7 @@ export async function serveJson(deps: InferenceDeps, service: JsonService): Prom
   const { chat, response, trace } = service
   const served = await serveOffers(deps, chat, async ({ offer, lease, attemptNumber }) => {
     if (service.cut.reason) throw service.cut.reason
+    service.cut.lease = lease
     trace.attemptStarted()
     const result = await requestReply(deps, serviceAt(service, offer), offer)
     trace.attemptEnded(offer, 'failure' in result ? result.failure.class : 'ok')

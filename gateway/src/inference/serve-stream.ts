@@ -119,6 +119,7 @@ async function openRelay(
     },
   })
   cut.stop = (failure) => relay.stop(failure)
+  cut.lease = lease
   trace.attemptStarted()
   relay.start(callUpstream(deps, { chat, offer, handler: relay }))
   const patience = startPatience(deps.clock, contentMs(deps, chat), () => relay.stop(silent))

@@ -127,7 +127,60 @@ test('a stream is complete with [DONE], or with its end after a finish; what it 
   withoutDone.onData(stop)
   withoutDone.onEnd()
   expect(await withoutDone.ended).toEqual({ kind: 'complete' })
+  expect(calls).not.toContain('abort')
+})
+
+test('after the end the connection is let go on to serve others, a second at most, and not at all for what else it brings', async () => {
+  const silent = await flowing()
+  silent.onData(Buffer.concat([stop, usage, done]))
+  expect(calls).toEqual(['resume'])
+  await vi.advanceTimersByTimeAsync(999)
+  expect(calls).not.toContain('abort')
+  await vi.advanceTimersByTimeAsync(1)
+  expect(calls).toEqual(['resume', 'abort'])
+  const talking = await flowing()
+  talking.onData(Buffer.concat([stop, usage, done]))
+  talking.onData(hello)
+  expect(calls).toEqual(['resume', 'abort'])
+})
+
+test('a stream under another label is taken for what it is, as soon as its bytes show it', async () => {
+  const relay = openRelay()
+  relay.onHeaders(200, { 'content-type': 'application/json' })
   expect(calls).toEqual([])
+  for (const byte of role) relay.onData(Buffer.from([byte]))
+  expect(calls).toEqual(['headers'])
+  relay.onData(Buffer.concat([hello, stop, usage, done]))
+  letContentOut()
+  expect(await relay.ended).toEqual({ kind: 'complete' })
+  expect(contentsOf(written)).toEqual(['', 'Hello world'])
+  const cut = openRelay()
+  cut.onHeaders(200, {})
+  cut.onData(Buffer.from('dat'))
+  cut.onEnd()
+  expect(await cut.opened).toMatchObject({ class: 'malformed' })
+})
+
+test('an upstream that sends much and says nothing is stopped, before its content and after', async () => {
+  const nothing = Buffer.from('data: {"choices":[]}\n\n'.repeat(1_000))
+  const early = openRelay()
+  early.onHeaders(200, SSE)
+  for (let piece = 0; piece < 10; piece += 1) early.onData(nothing)
+  expect(calls).toEqual(['headers'])
+  early.onData(nothing)
+  expect(await early.opened).toMatchObject({
+    class: 'malformed',
+    message: expect.stringContaining('too much'),
+  })
+  const late = await flowing()
+  const comments = Buffer.from(': x\n'.repeat(256 * 1024))
+  for (let piece = 0; piece < 5; piece += 1) late.onData(comments)
+  late.onData(hello)
+  for (let piece = 0; piece < 5; piece += 1) late.onData(comments)
+  expect(calls).toEqual([])
+  late.onData(comments)
+  expect(await late.ended).toMatchObject({ kind: 'upstream_failed', failure: { class: 'malformed' } })
+  expect(calls).toEqual(['abort'])
 })
 
 test('a stream that is complete before the money is safe waits with its end', async () => {
@@ -319,6 +372,7 @@ test('a client that leaves after the finish is waited for until its usage has co
   expect(calls).toEqual(['resume'])
   relay.onData(Buffer.concat([usage, done]))
   expect(await relay.ended).toEqual({ kind: 'client_gone' })
+  await vi.advanceTimersByTimeAsync(1_000)
   const silent = await flowing()
   silent.onData(stop)
   silent.clientGone()

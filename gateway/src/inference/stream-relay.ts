@@ -14,6 +14,7 @@ import type { Usage } from '../providers/usage.ts'
 import { Chatter } from './chatter.ts'
 import { FailureBody } from './failure-body.ts'
 import { FirstBytes } from './first-bytes.ts'
+import { Progress } from './progress.ts'
 
 // Role and bookkeeping chunks before the first content are a few hundred bytes; more is not a chat stream.
 const MAX_BUFFERED_CHARS = 64 * 1024
@@ -21,10 +22,6 @@ const MAX_BUFFERED_CHARS = 64 * 1024
 const LEAVE_DRAIN_MS = 5_000
 // A stream that is over ends its connection's answer at once; one that does not costs us the connection only.
 const LINGER_MS = 1_000
-
-// How often what was delivered is noted, should this process die: about every 256 tokens, or every second.
-const PROGRESS_MS = 1_000
-const PROGRESS_CHARS = 1_024
 
 const complete = { kind: 'complete' } as const
 
@@ -83,8 +80,7 @@ export class StreamRelay implements ExchangeHandler {
   #opening = false
   #endWhenOpen: StreamEnd | undefined
   #delivered: number | undefined
-  #progressMs = 0
-  #progressChars = 0
+  readonly #progress = new Progress()
   #drainTimer: NodeJS.Timeout | undefined
   #unlabelled: FirstBytes | undefined
 
@@ -246,7 +242,7 @@ export class StreamRelay implements ExchangeHandler {
     const { allowedOutput, tokenizer } = this.#deps
     this.#counter.add(text)
     this.#deps.yardstick?.add(text)
-    this.#progressChars += text.length
+    this.#progress.wrote(text.length)
     if (allowedOutput === undefined || this.#counter.within(allowedOutput)) return true
     const before = this.#counter.total() - countText(text, tokenizer)
     this.#delivered = Math.max(0, Math.min(before, allowedOutput))
@@ -273,12 +269,8 @@ export class StreamRelay implements ExchangeHandler {
 
   #tellProgress(): void {
     const nowMs = this.#deps.nowMs()
-    if (this.#stage !== 'flowing') this.#progressMs = nowMs
-    else if (nowMs - this.#progressMs >= PROGRESS_MS || this.#progressChars >= PROGRESS_CHARS) {
-      this.#progressMs = nowMs
-      this.#progressChars = 0
-      this.#deps.onProgress()
-    }
+    if (this.#stage !== 'flowing') this.#progress.begin(nowMs)
+    else if (this.#progress.isDue(nowMs)) this.#deps.onProgress()
   }
 
   /** Content has come: wait until the hold is durable, then let everything out. */

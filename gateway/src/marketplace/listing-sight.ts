@@ -25,6 +25,19 @@ export interface ListingSights {
 export const listingHealths = ['healthy', 'impaired', 'resting'] as const
 export type ListingHealth = (typeof listingHealths)[number]
 
+// Rests that the clock ends and the listing itself has chosen: its own limits.
+const OWN_LIMITS: ReadonlySet<string> = new Set(['day_limit', 'month_limit'])
+
+/** The listing as it stands with a limit of its day or month reached: it is cooling until then, without being changed. */
+export function withItsLimit<Listing extends { state: string; stateReason: string | null }>(
+  listing: Listing,
+  { resting }: Pick<Sight, 'resting'>,
+): Listing {
+  if (listing.state !== 'active') return listing
+  const limit = resting.find(({ model, reason }) => model === null && OWN_LIMITS.has(reason))
+  return limit ? { ...listing, state: 'cooling', stateReason: limit.reason } : listing
+}
+
 /** `resting`: nothing of it is tried; `impaired`: a model of it is not. */
 export function healthOf(
   { breakers, resting }: Pick<Sight, 'breakers' | 'resting'>,

@@ -21,7 +21,6 @@ import {
   findListing,
   insertListing,
   inTransaction,
-  type ListingFields,
   type ListingRecord,
   lockListing,
   type ModelRow,
@@ -272,7 +271,7 @@ function mayManage(listing: ListingRecord, actor: Actor): void {
   if (isOperator(actor)) return
   requireSeller(actor)
   if (listing.organisationId === actor.organisationId) return
-  throw new GatewayError('forbidden', 'This listing is somebody else’s.')
+  throw new GatewayError('forbidden', "This listing is somebody else's.")
 }
 
 /** A listing of somebody else's is not there. */
@@ -284,8 +283,4 @@ function reachable(listing: ListingRecord | undefined, actor: Actor): ListingRec
 /** What may be written down of a draft or change: everything but the key, of which only that there was one. */
 function auditable({ key, ...rest }: Partial<ListingDraft> | ListingChanges): Record<string, unknown> {
   return { ...rest, ...(key === undefined ? {} : { key: 'replaced' }) }
-}
-
-function definedOnly<Fields extends object>(fields: Fields): Partial<ListingFields> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }

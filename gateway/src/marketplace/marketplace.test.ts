@@ -323,7 +323,7 @@ test('with private upstreams an operator may list a machine of his own', async (
   expect(answer.body.baseUrl).toBe('http://127.0.0.1:9999/v1')
 })
 
-test('a seller lists his own and nobody else’s; a buyer lists nothing; a key cannot even see them', async () => {
+test("a seller lists his own and nobody else's; a buyer lists nothing; a key cannot even see them", async () => {
   const other = await as('seller')
     .post(path)
     .send({ ...draft, organisationId: formatId('org-', otherId) })

@@ -18,11 +18,12 @@ import { followMarket } from './follow-market.ts'
 import { createGrounds, type Grounds } from './grounds.ts'
 import type { ListingSights, Sight } from './listing-sight.ts'
 import { createListings, type Listings } from './listings.ts'
+import { countOffers, createLiveSnapshot } from './live-snapshot.ts'
 import type { Offer } from './offer.ts'
 import { createPriceBook, type PriceBook } from './price-book.ts'
 import { createListingSearch, type ListingSearch } from './search-listings.ts'
-import { buildSnapshot, emptySnapshot, type MarketSnapshot } from './snapshot.ts'
-import { loadOffers } from './store.ts'
+import { buildSnapshot } from './snapshot.ts'
+import { loadOffers, type OfferRow } from './store.ts'
 import { createSystemStates, type OffMarket } from './system-states.ts'
 import { createVerifyJobs, type VerifyJobs } from './verify-jobs.ts'
 
@@ -101,49 +102,21 @@ const unwatched: Sight = Object.freeze({
 
 /** Loads the snapshot and follows the market. Throws when the first load fails. */
 export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketplace> {
-  const { database, catalog, providers, config, audit, logger } = deps
+  const { database, providers, config, audit, logger } = deps
   const environmentIds = providers.list().map(({ id }) => environmentListingId(id))
   const hiddenListings = new Set(config.environmentListings ? [] : environmentIds)
-  let snapshot: MarketSnapshot = emptySnapshot
   let sights: ListingSights = { sightOf: () => unwatched }
-  let running: Promise<void> | undefined
-  let queued: Promise<void> | undefined
-
-  async function load(): Promise<void> {
-    const rows = await loadOffers(database)
+  const build = (rows: readonly OfferRow[]) => {
     const usable = rows.filter(({ listingId }) => !states.isOff(listingId))
     const next = buildSnapshot(usable, { ...deps, ...config, hiddenListings, nowMs: deps.clock.nowMs() })
     if (next.faults.length > 0)
       logger.warn({ faults: next.faults.slice(0, 20) }, 'some offers cannot be used')
-    snapshot = next
     deps.keepCredentials?.(new Set(usable.map(credentialAad)))
+    return next
   }
-
-  /** At most one load runs and one waits; whoever comes meanwhile shares the one that waits. */
-  function refresh(): Promise<void> {
-    if (!running) {
-      running = load().finally(() => {
-        running = undefined
-      })
-      return running
-    }
-    queued ??= running
-      .catch(() => {})
-      .then(() => {
-        queued = undefined
-        return refresh()
-      })
-    return queued
-  }
-
-  const states = createSystemStates({
-    database,
-    audit,
-    onOff: (listingId) => {
-      snapshot = withoutListing(snapshot, listingId)
-    },
-    onBack: refresh,
-  })
+  const live = createLiveSnapshot(() => loadOffers(database), build)
+  const { refresh } = live
+  const states = createSystemStates({ database, audit, onOff: live.leaveOut, onBack: refresh })
 
   await refresh()
   // What is committed is done, whether or not it can be read back now: the poll catches up.
@@ -182,12 +155,12 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
   })
   verifications.kick()
   deps.metrics?.gauge('gateway_offers', 'Offers on the market: listings times models.', () =>
-    countOffers(snapshot),
+    countOffers(live.current()),
   )
 
   return {
-    offersFor: (model) => snapshot.offersByModel.get(model) ?? noOffers,
-    modelsOnOffer: () => snapshot.models,
+    offersFor: (model) => live.current().offersByModel.get(model) ?? noOffers,
+    modelsOnOffer: () => live.current().models,
     refresh,
     setState: states.set,
     resume: states.resume,
@@ -209,24 +182,7 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
     async close() {
       await follower.close()
       await verifications.close()
-      await Promise.allSettled([running, queued])
+      await live.idle()
     },
   }
-}
-
-function withoutListing(snapshot: MarketSnapshot, listingId: string): MarketSnapshot {
-  const offersByModel = new Map<string, readonly Offer[]>()
-  for (const [model, offers] of snapshot.offersByModel) {
-    const left = offers.some((offer) => offer.listingId === listingId)
-      ? Object.freeze(offers.filter((offer) => offer.listingId !== listingId))
-      : offers
-    if (left.length > 0) offersByModel.set(model, left)
-  }
-  return { ...snapshot, offersByModel, models: new Set(offersByModel.keys()) }
-}
-
-function countOffers({ offersByModel }: MarketSnapshot): number {
-  let count = 0
-  for (const offers of offersByModel.values()) count += offers.length
-  return count
 }

@@ -77,7 +77,7 @@ function checkTime({ nowMs, noticeMs, effectiveAtMs }: AskedPrices): Begins {
  * The version that makes `rule` the price; undefined when it was the last to be asked already. One that has not begun
  * is replaced: the new version follows the one in force, and the pending one is followed by nobody.
  */
-export function nextVersion(
+function nextVersion(
   newest: NewestPrice | undefined,
   rule: unknown,
   { nowMs, changedMs, named }: Begins,

@@ -108,7 +108,7 @@ export function createPriceFeed({ market, fillOf, clock }: PriceFeedDeps): Price
 }
 
 /** Every offer's price by its id; what is as it was before is the same object. */
-export function pointsOf(
+function pointsOf(
   before: ReadonlyMap<string, PricePoint>,
   offers: Iterable<Offer>,
   { nowMs, fillStepOf }: { nowMs: number; fillStepOf: (offer: Offer) => number },
@@ -130,7 +130,7 @@ export function pointsOf(
 }
 
 /** What happened between two looks. A fill that moves no price is no event. */
-export function diffPrices(
+function diffPrices(
   before: ReadonlyMap<string, PricePoint>,
   after: ReadonlyMap<string, PricePoint>,
 ): PriceEvent[] {

@@ -24,7 +24,7 @@ export function registerPriceMetrics(metrics: Pick<Metrics, 'gauge' | 'samples'>
 }
 
 /** By model and kind, in order of the models' names. Floats: they are looked at and never charged. */
-export function cheapestPrices(points: readonly PricePoint[]): { labels: [string, string]; value: number }[] {
+function cheapestPrices(points: readonly PricePoint[]): { labels: [string, string]; value: number }[] {
   const cheapest = new Map<string, number[]>()
   for (const { offer } of points) {
     const { table, multiplierPpm } = offer.price

@@ -40,7 +40,7 @@ export function showPrice({ table, multiplierPpm, nanosPerRequest }: PriceSnapsh
 }
 
 /** A version that will take effect, with its price on an idle listing at that moment. */
-export function showAnnounced({ version, rule, fromMs, price }: Announced) {
+function showAnnounced({ version, rule, fromMs, price }: Announced) {
   return { version, effectiveFrom: new Date(fromMs).toISOString(), rule, ...showPrice(price) }
 }
 

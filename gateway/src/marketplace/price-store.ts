@@ -93,20 +93,22 @@ export async function readOfferPrices(
   return rows.map((row) => ({ ...row, prices: row.prices.map(readPrice) }))
 }
 
+const told = (row: string) =>
+  `json_build_object('version', ${row}.version, 'rule', ${row}.rule,
+                     'fromMs', (extract(epoch FROM ${row}."effectiveFrom") * 1000)::bigint)`
+
 /** SQL for the newest price of the row `m` of listing_model and the one it follows, in order of time: two look-ups by key. */
 export const OFFER_PRICES = `
-  (WITH newest AS (
-     SELECT * FROM listing_price v WHERE v."listingId" = m."listingId" AND v.model = m.model
-      ORDER BY v.version DESC LIMIT 1
-   ), both_prices AS (
-     SELECT v.version, v.rule, v."effectiveFrom" FROM newest n
-       JOIN listing_price v ON v."listingId" = n."listingId" AND v.model = n.model AND v.version = n.follows
-     UNION ALL
-     SELECT version, rule, "effectiveFrom" FROM newest
-   )
-   SELECT coalesce(json_agg(json_build_object('version', version, 'rule', rule,
-            'fromMs', (extract(epoch FROM "effectiveFrom") * 1000)::bigint) ORDER BY version), '[]')
-     FROM both_prices)`
+  coalesce((
+    SELECT CASE WHEN f.version IS NULL THEN json_build_array(${told('n')})
+                ELSE json_build_array(${told('f')}, ${told('n')}) END
+      FROM (
+        SELECT * FROM listing_price v WHERE v."listingId" = m."listingId" AND v.model = m.model
+         ORDER BY v.version DESC LIMIT 1
+      ) n
+      LEFT JOIN listing_price f
+        ON f."listingId" = n."listingId" AND f.model = n.model AND f.version = n.follows
+  ), '[]')`
 
 /** A price as `OFFER_PRICES` tells it. */
 export interface StoredPrice {

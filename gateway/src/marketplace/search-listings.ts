@@ -4,7 +4,7 @@ import type { Database } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { parseScaled } from '../platform/money.ts'
 import { type Actor, isOperator } from './actor.ts'
-import { healthOf, type ListingHealth, type ListingSights } from './listing-sight.ts'
+import { healthOf, type ListingHealth, type ListingSights, withItsLimit } from './listing-sight.ts'
 import type { PriceBook } from './price-book.ts'
 import { CEILING_SCALE } from './schema.ts'
 import type { PriceOf } from './show-listing.ts'
@@ -66,11 +66,14 @@ export function createListingSearch({
   const onOffer: OnOffer = { except: [...unused], demo: config.mode === 'play' }
 
   function foundFor(viewer: Actor) {
-    return (listing: ListingRecord): Found => ({
-      listing,
-      isWhole: isOperator(viewer) || viewer.organisationId === listing.organisationId,
-      health: healthOf(sights().sightOf(listing.id), listing.models.length),
-    })
+    return (listing: ListingRecord): Found => {
+      const sight = sights().sightOf(listing.id)
+      return {
+        listing: withItsLimit(listing, sight),
+        isWhole: isOperator(viewer) || viewer.organisationId === listing.organisationId,
+        health: healthOf(sight, listing.models.length),
+      }
+    }
   }
 
   return {

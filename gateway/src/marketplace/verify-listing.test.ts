@@ -126,7 +126,9 @@ test.each<[string, UpstreamAnswer, string]>([
 })
 
 test('a model that takes no single token gets a few; one that cannot chat is not the end of the key', async () => {
-  const tooFew = await verify({ [chat]: [error(400, 'unsupported'), ok(String(answerToVerification(chat, PROBE_TEXT)))] })
+  const tooFew = await verify({
+    [chat]: [error(400, 'unsupported'), ok(String(answerToVerification(chat, PROBE_TEXT)))],
+  })
   expect(tooFew.verdict).toMatchObject({ outcome: 'passed' })
   expect(tooFew.asked.map(({ body }) => body?.max_completion_tokens)).toEqual([undefined, 1, 16])
   const embeddings = [error(404, 'model_not_found'), ok(String(answerToVerification(chat, PROBE_TEXT)))]
@@ -188,5 +190,5 @@ test('a list is read as OpenAI and Together write it, and nothing else is a list
   const read = (text: string) => readModelIds(Buffer.from(text))
   expect(read('{"data":[{"id":"a"},{"id":1},null]}')).toEqual(new Set(['a']))
   expect(read('[{"id":"a"}]')).toEqual(new Set(['a']))
-  for (const text of ['', 'null', '{}', '{"data":{}}', '"x"', '[') expect(read(text), text).toBeUndefined()
+  for (const text of ['', 'null', '{}', '{"data":{}}', '"x"', '[']) expect(read(text), text).toBeUndefined()
 })

@@ -176,6 +176,33 @@ test('the encryption key is the same bytes in hex and in base64', () => {
   expect(inBase64).toEqual(key)
 })
 
+test('older encryption keys are read beside the current one, an old master key and a lost key by what stands before', () => {
+  const [first, second, master] = [Buffer.from(random(32)), Buffer.from(random(32)), random(40)]
+  const old = `${first.toString('hex')}, ${second.toString('base64')},master:${master},lost:0a1b2c3d,`
+  const { oldEncryptionKeys } = loadConfig({ GATEWAY_ENCRYPTION_KEYS_OLD: old })
+  const derived = loadConfig({ GATEWAY_MASTER_KEY: master }).secrets.encryptionKey
+  expect(oldEncryptionKeys).toEqual({ keys: [first, second, derived], lost: ['0a1b2c3d'] })
+  for (const wrong of [
+    'hunter2',
+    `${first.toString('hex')},hunter2`,
+    'master:hunter2',
+    'lost:',
+    'a'.repeat(64),
+  ]) {
+    const found = faults({ GATEWAY_ENCRYPTION_KEYS_OLD: wrong })
+    expect(found, wrong).toEqual([expect.stringMatching(/^GATEWAY_ENCRYPTION_KEYS_OLD /)])
+    expect(found.join()).not.toContain('hunter2')
+  }
+  expect(faults({ GATEWAY_ENCRYPTION_KEYS_OLD: Array(21).fill('lost:0a1b2c3d').join() })).toHaveLength(1)
+})
+
+test('sellers with servers of their own and an open private network do not go together', () => {
+  expect(loadConfig({ ALLOW_CUSTOM_ENDPOINTS: 'true' }).allowCustomEndpoints).toBe(true)
+  expect(faults({ ALLOW_CUSTOM_ENDPOINTS: 'true', ALLOW_PRIVATE_UPSTREAMS: 'true' })).toEqual([
+    expect.stringContaining('cannot both be true'),
+  ])
+})
+
 test('vendor keys are read by the names the providers say; in play they become listings only when asked', () => {
   const environment = { OPENAI_API_KEY: ' sk-x \n', MISTRAL_API_KEY: '', OTHER_API_KEY: 'y' }
   const config = loadConfig(environment, ['OPENAI_API_KEY', 'MISTRAL_API_KEY'])

@@ -50,6 +50,7 @@ interface UpstreamError {
   param: string | undefined
   /** A status that the body names. */
   status: number | undefined
+  isJson: boolean
 }
 
 /** OpenAI's `{error: {…}}`, Anthropic's, Google's list of one, Ollama's and xAI's text, FastAPI's `detail`. */
@@ -64,11 +65,12 @@ function readError(text: string): UpstreamError {
       code: undefined,
       param: undefined,
       status: undefined,
+      isJson: false,
     }
   }
   const outer = Array.isArray(body) ? body[0] : body
   if (!isObject(outer))
-    return { message: '', words: '', code: undefined, param: undefined, status: undefined }
+    return { message: '', words: '', code: undefined, param: undefined, status: undefined, isJson: true }
   const error: JsonObject = isObject(outer.error) ? outer.error : outer
   const message = [error.message, outer.error, outer.detail, outer.message].find(
     (value) => typeof value === 'string' && value !== '',
@@ -83,6 +85,7 @@ function readError(text: string): UpstreamError {
     code: typeof error.code === 'string' ? error.code : undefined,
     param: typeof error.param === 'string' ? error.param : undefined,
     status: numbers.find((number) => Number.isInteger(number) && number >= 400 && number <= 599),
+    isJson: true,
   }
 }
 
@@ -101,7 +104,7 @@ const signs = {
   },
   quota: {
     words:
-      /insufficient_quota|billing|payment_required|insufficient_balance|insufficient_credit|exceeded_current_quota|spend_limit/,
+      /insufficient_quota|billing|payment_required|insufficient_balance|insufficient_credit|exceeded_current_quota|spend_limit|credit_balance/,
     message:
       /credit balance is too low|insufficient (?:balance|credits?|quota|funds)|exceeded your current quota|billing|usage limits|spending limit|used all available credits|out of credits|requires more credits/i,
   },
@@ -175,6 +178,8 @@ function classOfRefusal(error: UpstreamError): FailureClass {
 }
 
 function classByWords(error: UpstreamError): FailureClass {
+  // A page, or an answer that was cut: what it talks about is not what happened.
+  if (!error.isJson) return 'malformed'
   if (error.words === '' && error.message === '') return 'malformed'
   if (shows('context', error) || shows('filter', error)) return 'user_error'
   if (shows('quota', error)) return 'quota_exhausted'

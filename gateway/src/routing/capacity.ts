@@ -96,6 +96,8 @@ export interface Capacity {
   refusals(): Readonly<Record<CapacityKind, number>>
   /** How many leases ran out: each is a request that was not brought to its end. */
   lost(): number
+  /** What one listing carries; undefined when it has not been used. */
+  viewOf(listingId: string): CapacityView | undefined
   /** What the listings that have been used carry, the fullest first, at most `limit` of them. */
   state(limit: number): CapacityView[]
 }
@@ -220,11 +222,17 @@ export function createCapacity(deps: CapacityDeps): Capacity {
     return use.calendar.closed(use.limits, clock.nowMs())
   }
 
-  function viewOf(use: Use, nowMs: number): UseView {
+  function useView(use: Use, nowMs: number): UseView {
     const fill = 1 - use.headroom(use.limits, 1, { nowMs, wallMs: clock.nowMs })
     const reached = reachedBy(use)
     const limits = use.readings(nowMs, clock.nowMs())
     return { running: use.running, fill, limits, ...(reached ? { reached } : {}) }
+  }
+
+  function listingView({ listingId, use, models }: ListingUse, nowMs: number): CapacityView {
+    const view = useView(use, nowMs)
+    const perModel = [...models].map(([model, one]) => ({ model, ...useView(one, nowMs) }))
+    return { listingId, headroom: 1 - view.fill, ...view, models: perModel }
   }
 
   return {
@@ -259,18 +267,20 @@ export function createCapacity(deps: CapacityDeps): Capacity {
     },
     refusals: () => ({ ...refusals }),
     lost: () => lostLeases,
+    viewOf(listingId) {
+      const nowMs = clock.monotonicMs()
+      turn(nowMs)
+      const listing = listings.get(listingId)
+      return listing && listingView(listing, nowMs)
+    },
     state(limit) {
       const nowMs = clock.monotonicMs()
       turn(nowMs)
       const fullest = [...listings.values()]
-        .map((listing) => ({ listing, fill: viewOf(listing.use, nowMs).fill }))
+        .map((listing) => ({ listing, fill: useView(listing.use, nowMs).fill }))
         .sort((a, b) => b.fill - a.fill)
         .slice(0, limit)
-      return fullest.map(({ listing: { listingId, use, models } }) => {
-        const view = viewOf(use, nowMs)
-        const perModel = [...models].map(([model, one]) => ({ model, ...viewOf(one, nowMs) }))
-        return { listingId, headroom: 1 - view.fill, ...view, models: perModel }
-      })
+      return fullest.map(({ listing }) => listingView(listing, nowMs))
     },
   }
 }

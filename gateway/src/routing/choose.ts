@@ -42,8 +42,8 @@ export type Exclusion =
   | 'too_large'
   | 'no_cover'
 
-/** Why an offer that could have served was not first. */
-export type Loss = 'lost_the_draw' | 'dearer' | 'slower' | 'later_in_order' | 'not_tried'
+/** Why an offer that could have served was not first, or did not serve when its turn came. */
+export type Loss = 'lost_the_draw' | 'dearer' | 'slower' | 'later_in_order' | 'not_tried' | 'passed_over'
 
 export interface Choice {
   /** Places in the pool, best first. */

@@ -58,16 +58,19 @@ export interface Explained {
   /** The decision's time on both clocks, to turn the pool's times into dates. */
   atMs: number
   monotonicMs: number
+  /** The ids of the offers that were tried, in order; absent when nothing has been tried yet. */
+  attempts?: readonly { offer: string }[]
 }
 
 export function explain(decision: Explained): RouteExplained {
   const { dense, request, choice, seed } = decision
+  const passedOver = passedOverIn(decision)
   const chances =
     choice.by === 'draw' ? chancesOf(dense, eligible(dense, request)) : new Map<number, number>()
   const told = choice.ranked.slice(0, MAX_RANKED).map((index, place) => ({
     ...offerExplained(decision, index, chances.get(index)),
     rank: place + 1,
-    ...(place === 0 ? {} : lossOf(decision, index)),
+    ...(passedOver.has(index) ? noRoomByThen : place === 0 ? {} : lossOf(decision, index)),
   }))
   const ranked = new Set(choice.ranked)
   const others = byPrice(decision, ranked)
@@ -104,11 +107,28 @@ export function routeLine({ dense, choice }: Pick<Explained, 'dense' | 'choice'>
   ].join('; ')
 }
 
-/** Why each offer that is cheaper than the first was not first; the oracle of the simulator reads it too. */
+/** Why an offer did not serve, or was not first; undefined for the first. The oracle of the simulator reads it too. */
 export function reasonOf(decision: Explained, index: number): Exclusion | Loss | undefined {
+  if (passedOverIn(decision).has(index)) return noRoomByThen.reason
   if (decision.choice.ranked[0] === index) return undefined
   return (decision.choice.ranked.includes(index) ? lossOf(decision, index) : leftOutBy(decision, index))
     .reason
+}
+
+const noRoomByThen = {
+  reason: 'passed_over',
+  detail: 'its turn came, and by then it had no room for this request or another provider was preferred',
+} as const
+
+/** Whose turn came before that of one that was tried, and who was not. */
+function passedOverIn({ dense, choice, attempts = [] }: Explained): ReadonlySet<number> {
+  const tried = new Set(attempts.map(({ offer }) => offer))
+  const isTried = (index: number) => tried.has(dense.pool.offers[index]?.id ?? '')
+  const model = attempts.at(-1)?.offer
+  // All of a model's turns came when another model's offer was tried in the end.
+  const isOther = model !== undefined && !dense.pool.offers.some(({ id }) => id === model)
+  const until = isOther ? choice.ranked.length : choice.ranked.findLastIndex(isTried)
+  return new Set(choice.ranked.slice(0, Math.max(0, until)).filter((index) => !isTried(index)))
 }
 
 function eligible(dense: DensePool, request: RouteRequest): number[] {
@@ -278,6 +298,7 @@ function changeFor(decision: Explained, index: number): string | undefined {
     case 'parameter_unused':
       return `${at} would be a candidate without require_parameters (it leaves ${featuresIn(offer.ignores & request.asks).join(', ')} unused).`
     case 'full':
+    case 'passed_over':
     case 'too_large':
       return `${at} would be a candidate with more room: fewer tokens, or max_wait_ms.`
     case 'lost_the_draw':

@@ -2,7 +2,7 @@
 import type { ListingSights, Sight } from '../marketplace/listing-sight.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Breakers } from './breakers.ts'
-import type { Capacity } from './capacity.ts'
+import type { Capacity, CapacityView } from './capacity.ts'
 import { reasonOf } from './explain.ts'
 import { HourCounts } from './hour-counts.ts'
 import type { EndedAttempt } from './leases.ts'
@@ -28,7 +28,7 @@ export interface ListingHours extends ListingSights {
 export interface ListingSightsDeps {
   clock: Clock
   breakers: Pick<Breakers, 'state'>
-  capacity: Pick<Capacity, 'state'>
+  capacity: Pick<Capacity, 'viewOf'>
   rests: Pick<Rests, 'state'>
   reputations: Reputations
 }
@@ -101,11 +101,12 @@ function sightOf(
   const nowMs = clock.monotonicMs()
   const toWall = (untilMs: number) => clock.nowMs() + untilMs - nowMs
   const { ok = 0, failed = 0 } = hour?.outcomes.sums(nowMs) ?? {}
-  const views = capacity.state(STATE_LIMIT).filter((view) => view.listingId === listingId)
+  const view = capacity.viewOf(listingId)
+  const reached = view?.reached
   const modelOf = (id: string) => (id.includes(':') ? id.slice(id.indexOf(':') + 1) : null)
   return {
-    fill: views.reduce((most, { fill }) => Math.max(most, fill), 0),
-    headroom: headroomOf(views),
+    fill: view?.fill ?? 0,
+    headroom: headroomOf(view),
     breakers: breakers
       .state(STATE_LIMIT)
       .filter(({ offerId, state }) => offerId.startsWith(`${listingId}:`) && state !== 'closed')
@@ -114,10 +115,13 @@ function sightOf(
         state,
         untilMs: untilMs === undefined ? undefined : toWall(untilMs),
       })),
-    resting: rests
-      .state(STATE_LIMIT)
-      .filter(({ id }) => id === listingId || id.startsWith(`${listingId}:`))
-      .map(({ id, reason, untilMs }) => ({ model: modelOf(id), reason, untilMs: toWall(untilMs) })),
+    resting: [
+      ...(reached ? [{ model: null, reason: `${reached.kind}_limit`, untilMs: reached.untilMs }] : []),
+      ...rests
+        .state(STATE_LIMIT)
+        .filter(({ id }) => id === listingId || id.startsWith(`${listingId}:`))
+        .map(({ id, reason, untilMs }) => ({ model: modelOf(id), reason, untilMs: toWall(untilMs) })),
+    ],
     notChosen: hour?.notChosen.sums(nowMs) ?? {},
     reputation: reputations.of({ id: listingId, listingId }).factor,
     successRate: ok + failed === 0 ? null : ok / (ok + failed),
@@ -125,10 +129,9 @@ function sightOf(
 }
 
 /** What is left of each limit, 0 to 1. */
-function headroomOf(views: ReturnType<Capacity['state']>): Record<string, number> {
+function headroomOf(view: CapacityView | undefined): Record<string, number> {
   const headroom: Record<string, number> = {}
-  for (const { limits } of views)
-    for (const [name, reading] of Object.entries(limits))
-      if (reading) headroom[name] = Math.max(0, 1 - Number(reading.used) / Number(reading.limit))
+  for (const [name, reading] of Object.entries(view?.limits ?? {}))
+    if (reading) headroom[name] = Math.max(0, 1 - Number(reading.used) / Number(reading.limit))
   return headroom
 }

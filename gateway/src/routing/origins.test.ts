@@ -225,6 +225,46 @@ test('a listing that failed with its provider is pardoned, one that had failed b
   expect(states.get(during.id) ?? 'closed').toBe('closed')
 })
 
+test('a provider that is slow to answer counts half as much as one that breaks', () => {
+  const offers = behindOneProvider(10)
+  const health = makeHealth(offers)
+  for (let round = 0; round < 60; round += 1) {
+    for (const offer of offers) health.run(offer, round % 3 === 2 ? 'ok' : 'timeout')
+    if (round === 10) break
+  }
+  expect(health.breakers.standing(at(offers, 0))).not.toMatchObject({ reason: 'origin' })
+})
+
+test('what was under way when the provider went down says nothing of its listing, then or after it came back', () => {
+  const offers = behindOneProvider(11)
+  const health = makeHealth(offers)
+  const quiet = at(offers, 10)
+  const begun = Array.from({ length: 20 }, () => health.begin(quiet))
+  for (let round = 0; round < 10; round += 1)
+    for (const offer of offers.slice(0, 10)) health.run(offer, 'server_error')
+  expect(health.breakers.standing(quiet)).toMatchObject({ reason: 'origin' })
+  for (const ticket of begun.slice(0, 10)) if (ticket) health.end(quiet, ticket, 'server_error')
+  health.recover(at(offers, 0))
+  expect(health.breakers.standing(quiet)).toEqual({ state: 'closed', share: 1, places: 1 })
+  for (const ticket of begun.slice(10)) if (ticket) health.end(quiet, ticket, 'server_error')
+  expect(health.breakers.standing(quiet)).toEqual({ state: 'closed', share: 1, places: 1 })
+})
+
+test('while our network is down nothing counts, and what failed just before is taken back', () => {
+  const offers = ['a', 'b', 'c', 'd'].map((id) => judged(id))
+  const health = makeHealth(offers)
+  health.run(at(offers, 0), 'network', 'network')
+  health.run(at(offers, 1), 'network')
+  health.run(at(offers, 2), 'network')
+  for (let times = 0; times < 10; times += 1) health.run(at(offers, 3), 'timeout')
+  expect(health.stateOf(at(offers, 3))).toBe('closed')
+  health.run(at(offers, 1), 'ok')
+  health.run(at(offers, 0), 'network', 'network')
+  expect(health.stateOf(at(offers, 0))).toBe('closed')
+  health.run(at(offers, 0), 'network')
+  expect(health.stateOf(at(offers, 0))).toBe('open')
+})
+
 test('an attempt that began before its provider went down says nothing when it ends after it came back', () => {
   const offers = behindOneProvider(10)
   const health = makeHealth(offers)
@@ -234,4 +274,13 @@ test('an attempt that began before its provider went down says nothing when it e
   for (let times = 0; times < 10; times += 1)
     for (const { offer, ticket } of long) if (ticket) health.end(offer, ticket, 'server_error')
   for (const offer of offers) expect(health.stateOf(offer)).toBe('closed')
+})
+
+test('names that lead where they must not say nothing about our network', () => {
+  const offers = ['a', 'b', 'c', 'd'].map((id) => judged(id))
+  const health = makeHealth(offers)
+  for (const offer of offers) {
+    const ticket = health.begin(offer)
+    expect(ticket && health.end(offer, ticket, { outcome: 'network', blocked: true })).toBe('network')
+  }
 })

@@ -140,11 +140,12 @@ test('malformed answers of many sellers behind one provider are not the sellersâ
 test('an upstream whose name leads where it must not is quarantined at once, and is no outage of ours', async () => {
   const { market, plan, offers } = three()
   const blocked = failing('network', { blocked: true })
-  const { answer } = await serve(market, plan, by({ a: blocked, b: blocked }))
-  expect(answer).toBe('c')
+  const { error } = await serve(market, plan, () => blocked)
+  expect(error?.code).toBe('upstream_failed')
   expect(market.paused).toEqual([
     { listingId: 'a', state: 'quarantined', reason: 'upstream_blocked' },
     { listingId: 'b', state: 'quarantined', reason: 'upstream_blocked' },
+    { listingId: 'c', state: 'quarantined', reason: 'upstream_blocked' },
   ])
   expect((await serve(market, planOf([offers[0]]), answering)).tried).toEqual([])
 })

@@ -97,9 +97,14 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
     const last = failed.at(-1)
     if (!last) return plan.first ?? leases.takeNext(queue, plan)
     leases.preferElsewhere(queue, last)
-    const [target] = queue
     const reason = last.failure.class
-    if (!target || !flight.mayRetry(reason, { proven: leases.isProven(target) })) return undefined
+    // An offer that may be failing too is left out when the budget has no room for it, not waited for: one that works may
+    // stand behind it. A listing that failed is not asked again, not for another model either.
+    const mayBeNext = (offer: Offer) =>
+      failed.every((each) => each.offer.listingId !== offer.listingId) &&
+      flight.mayRetry(reason, { proven: leases.isProven(offer) })
+    queue.splice(0, queue.length, ...queue.filter(mayBeNext))
+    if (queue.length === 0) return undefined
     if (failed.length === 2) await sleep(between(SECOND_RETRY_MIN_MS, SECOND_RETRY_MAX_MS, random()))
     const taken = leases.takeNext(queue, plan)
     if (!taken) return undefined

@@ -25,19 +25,20 @@ const P95_MIN_SAMPLES = 20
 
 type Kind = 'streamed' | 'whole'
 
-/** Notes how long an answer took to begin; returns whether the offer is slow. */
+/** Notes how long an answer took to begin, or would have taken at least; returns whether the offer is slow. */
 export function noteSpeed(record: OfferRecord, kind: Kind, ttftMs: number, nowMs: number): boolean {
   const track = record[kind]
   const pool = record.pool[kind]
   track.samples += 1
   track.ewmaMs = track.samples === 1 ? ttftMs : track.ewmaMs + EWMA_WEIGHT * (ttftMs - track.ewmaMs)
-  notePool(pool, ttftMs)
   if (nowMs >= pool.medianAtMs + MEDIAN_EVERY_MS) {
     pool.medianMs = medianOf(record, kind)
     pool.medianAtMs = nowMs
   }
   const isAbove = pool.medianMs > 0 && track.ewmaMs > slowRules.slowAbove * pool.medianMs
   track.above = isAbove ? track.above + 1 : 0
+  // What is usual is not told by those who are slow.
+  if (!isAbove && ttftMs <= slowRules.slowAbove * (pool.medianMs || ttftMs)) notePool(pool, ttftMs)
   return isSlow(record.streamed) || isSlow(record.whole)
 }
 

@@ -21,10 +21,13 @@ type Part = CaseRow['reserves'][number]
 
 /** Books what a case calls for: an open one sets aside, a cleared one gives back. Throws what the ledger throws. */
 export async function followCase(deps: ReserveDeps, accused: CaseRow): Promise<void> {
-  for (const part of accused.reserves) if (part.state === 'planned') await hold(deps, accused, part)
-  if (accused.state === 'cleared') {
-    for (const part of accused.reserves) if (part.state !== 'released') await giveBack(deps, accused, part)
-  } else if (accused.state !== 'upheld') await holdMore(deps, accused)
+  const held: Part[] = []
+  for (const part of accused.reserves) {
+    if (part.state === 'held' || (part.state === 'planned' && (await hold(deps, accused, part))))
+      held.push(part)
+  }
+  if (accused.state === 'cleared') for (const part of held) await giveBack(deps, accused, part)
+  else if (accused.state !== 'upheld') await holdMore(deps, accused)
 }
 
 /** What the listing earned and was not set aside yet, as far as it is still pending. */
@@ -40,22 +43,23 @@ async function holdMore(deps: ReserveDeps, accused: CaseRow): Promise<void> {
   await hold(deps, accused, { caseId, part, amountNanos })
 }
 
+/** False when less is pending than when it was planned: then it is planned anew the next time. */
 async function hold(
   { database, ledger, audit }: ReserveDeps,
   { listingId, organisationId }: CaseRow,
   part: Pick<Part, 'caseId' | 'part' | 'amountNanos'>,
-): Promise<void> {
+): Promise<boolean> {
   const reserved = { caseId: part.caseId, part: part.part, organisationId, reservedNanos: part.amountNanos }
   try {
     await ledger.post(earningsReserved(reserved))
   } catch (error) {
-    // Less is pending than when it was planned: planned anew the next time.
     if (error instanceof GatewayError && error.code === 'conflict') await dropReserve(database, part)
     else throw error
-    return
+    return false
   }
   await markReserve(database, part, 'held')
   await note(audit, 'earnings.reserved', { listingId, ...part })
+  return true
 }
 
 async function giveBack(
@@ -67,7 +71,7 @@ async function giveBack(
   try {
     await ledger.post(earningsUnreserved(reserved))
   } catch (error) {
-    // Dropped because less was pending, or taken for a debt meanwhile: then there is nothing to give back.
+    // Taken for a debt meanwhile: then it is not there to be given back.
     if (!(error instanceof GatewayError && error.code === 'conflict')) throw error
   }
   await markReserve(database, part, 'released')

@@ -39,6 +39,7 @@ describe.runIf(recordings.length > 0)('whole answers', () => {
     expect(seenInReply(json)).toEqual(saidIn(recording))
     expect(reply.finishReason).toBe(saidIn(recording).finish)
     expect(reply.hasToolCalls).toBe(seenInReply(json).toolCalls.length > 0)
+    expect(reply.toolNames).toEqual(seenInReply(json).toolCalls.map(({ name }) => name))
     expect(json).toMatchObject({ id: identity.id, model: identity.model, object: 'chat.completion' })
     for (const said of [saidIn(recording).content, saidIn(recording).reasoning])
       expect(reply.text).toContain(said)
@@ -76,6 +77,9 @@ describe.runIf(recordings.length > 0)('streams', () => {
     expect(read.finishReason).toBe(saidIn(recording).finish)
     expect(read.done).toBe(true)
     expectUsage(recording, read.usage)
+    expect(read.parts.flatMap(({ toolNames }) => toolNames ?? [])).toEqual(
+      seenInChunks(chunks).toolCalls.map(({ name }) => name),
+    )
     expectOneStream(chunks)
     expect(read.parts.some((part) => part.hasContent)).toBe(
       seenInChunks(chunks).content + seenInChunks(chunks).reasoning !== '' ||

@@ -24,7 +24,8 @@ export interface Books {
   watched: Capacity
   /** Certainly room for such a request, however the router counts. */
   hasRoom(offer: CapacityOf, load: Load): boolean
-  running(listingId: string): number
+  /** Leases that nobody has ended. */
+  running(): number
   /** Limits of days and months that were passed, in words. */
   overruns: string[]
 }
@@ -33,6 +34,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
   const tallies = new Map<string, Tally>()
   const calendars = new Map<string, { tokens: number; nanos: bigint }>()
   const overruns: string[] = []
+  let open = 0
 
   const keysOf = (offer: CapacityOf, wallMs: number) => {
     const day = Math.floor(wallMs / DAY_MS)
@@ -84,6 +86,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
   function take(offer: CapacityOf, load: Load) {
     const lease = capacity.take(offer, load)
     if (!lease) return undefined
+    open += 1
     const correct = bill(offer, load)
     const nowMs = time.elapsedMs()
     const entry: Entry = { atMs: nowMs, tokens: load.tokens, endedMs: Number.POSITIVE_INFINITY, ended: false }
@@ -94,6 +97,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
         lease.end(outcome, used)
         if (entry.ended) return
         entry.ended = true
+        open -= 1
         entry.endedMs = time.elapsedMs()
         correct(used)
         // … and no room is called free for it.
@@ -114,7 +118,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
   return {
     watched: { ...capacity, take },
     hasRoom,
-    running: (listingId) => tallyOf(listingId).running(),
+    running: () => open,
     overruns,
   }
 }
@@ -122,7 +126,6 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
 interface Tally {
   take(entry: Entry): void
   end(entry: Entry, tokens: number): void
-  running(): number
   fits(limits: CapacityLimits, load: Load, now: number): boolean
 }
 
@@ -155,7 +158,6 @@ function createTally(): Tally {
       forget(entry.endedMs)
       if (recent.length > 0 && entry.atMs >= (recent[0] as Entry).atMs) sum += tokens
     },
-    running: () => running,
     fits(limits, { tokens }, now) {
       forget(now)
       const { requestsPerMinute, tokensPerMinute, concurrency } = limits

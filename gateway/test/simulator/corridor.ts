@@ -57,10 +57,18 @@ export function createCorridor(deps: Deps) {
       router.abandon(plan, new Error('it is not to be served'))
       return 'abandoned'
     }
-    try {
-      const rest = await router.serve<{ rest: Rest }>(plan, (each) => tryOffer(deps, one, each, signal))
+    // Of a lost one nothing is heard again, so nothing here may wait for it.
+    let lose: (end: End) => void = () => undefined
+    const lost = new Promise<End>((resolve) => {
+      lose = resolve
+    })
+    const finish = ({ rest }: { rest: Rest }) => {
       if (one.tries.length === 1) budgets.servedAtOnce({ model: plan.model, buyer: plan.buyer })
-      return await rest.rest
+      return rest
+    }
+    try {
+      const served = router.serve<{ rest: Rest }>(plan, (each) => tryOffer(deps, one, each, { signal, lose }))
+      return await Promise.race([served.then(finish), lost])
     } catch (error) {
       return refused(one, error)
     }
@@ -94,7 +102,7 @@ function tryOffer(
   deps: Deps,
   one: Played,
   { offer, lease }: Attempt,
-  signal: AbortSignal,
+  { signal, lose }: { signal: AbortSignal; lose: (end: End) => void },
 ): Promise<Attempted<{ rest: Rest }>> {
   const { time, house } = deps
   const { clock } = time
@@ -111,11 +119,15 @@ function tryOffer(
     const patience = startPatience(clock, one.stream ? FIRST_CONTENT_MS : WHOLE_ANSWER_MS, () =>
       fail({ class: 'timeout', message: 'silent' }),
     )
-    const line = deps.upstreams.get(offer.listingId)?.send(callOf(one), { content, done, failed: fail })
+    const line = deps.upstreams.get(offer.listingId)?.send(callOf(one, offer), { content, done, failed: fail })
     const renewal = everySoOften(time, () => lease.renew())
     if (signal.aborted) leave()
     else signal.addEventListener('abort', leave)
-    if (one.lost) end('lost')
+    if (one.lost) {
+      patience.stop()
+      renewal()
+      lose('lost')
+    }
 
     function close(outcome: NonNullable<Try['outcome']>): void {
       over = true
@@ -157,7 +169,10 @@ function tryOffer(
       close(failure.class)
       if (failure.retryAfterMs !== undefined) tried.hintMs = failure.retryAfterMs
       if (failure.class === 'timeout') line?.()
-      if (!one.stream || !tried.begun) return resolve({ failure })
+      if (!one.stream || !tried.begun) {
+        resolve({ failure })
+        return
+      }
       lease.end(failure.class, {
         tokens: one.request.inputTokens + writtenBy(deps, one, offer, firstMs, beganMs),
       })
@@ -169,8 +184,10 @@ function tryOffer(
       close('client_gone')
       line?.()
       const durationMs = time.elapsedMs() - beganMs
-      if (!one.stream || !tried.begun)
-        return resolve({ failure: { class: 'client_gone', message: 'the client left' } })
+      if (!one.stream || !tried.begun) {
+        resolve({ failure: { class: 'client_gone', message: 'the client left' } })
+        return
+      }
       const tokens = one.request.inputTokens + writtenBy(deps, one, offer, firstMs, beganMs)
       lease.end('client_gone', { tokens, durationMs, ttftMs: firstMs })
       end('left')
@@ -191,10 +208,10 @@ function writtenBy(
   return Math.min(one.answerTokens, Math.ceil((forMs / 1_000) * tokensPerS))
 }
 
-function callOf(one: Played) {
+function callOf(one: Played, offer: Offer) {
   const { request, answerTokens, wrong, poison, tries } = one
   return {
-    model: request.model.id,
+    model: offer.model,
     tokens: request.inputTokens,
     maxTokens: request.maxOutputTokens,
     answerTokens,

@@ -20,14 +20,14 @@ export interface SimulatedMarket {
   offersFor(model: string): readonly Offer[]
   pause(listingId: string, state: 'disabled' | 'quarantined', reason: string): Promise<void>
   paused: Paused[]
-  /** When a listing was last mended by its seller, elapsed. */
-  mendedMs: ReadonlyMap<string, number>
+  /** When listings were mended by their sellers, elapsed. */
+  mended: readonly { listingId: string; atMs: number }[]
 }
 
 export function createMarket(house: House, scene: Scene, time: VirtualTime): SimulatedMarket {
   const models = new Map(scene.models.map((id) => [id, { ...testModel, id }]))
   const paused: Paused[] = []
-  const mendedMs = new Map<string, number>()
+  const mended: { listingId: string; atMs: number }[] = []
   const listed = new Map(scene.sellers.map((seller) => [seller.listingId, offersOf(house, scene, seller, 0)]))
   const byModel = new Map<string, readonly Offer[]>()
   refresh()
@@ -44,7 +44,7 @@ export function createMarket(house: House, scene: Scene, time: VirtualTime): Sim
   return {
     models,
     paused,
-    mendedMs,
+    mended,
     offersFor: (model) => byModel.get(model) ?? [],
     async pause(listingId, state) {
       paused.push({ listingId, state, atMs: time.elapsedMs() })
@@ -55,7 +55,7 @@ export function createMarket(house: House, scene: Scene, time: VirtualTime): Sim
       })
       if (seller?.mendsAfterMs === undefined) return
       time.after(PAUSE_MS + seller.mendsAfterMs, () => {
-        mendedMs.set(listingId, time.elapsedMs())
+        mended.push({ listingId, atMs: time.elapsedMs() })
         listed.set(listingId, offersOf(house, scene, seller, time.clock.nowMs()))
         refresh()
       })

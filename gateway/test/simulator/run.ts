@@ -45,6 +45,8 @@ export interface Played extends Asked {
   end?: End
   code?: string
   endedMs?: number
+  /** What was thrown that is no refusal. */
+  fault?: string
   /** Another attempt was within the budgets when it was refused. */
   mightRetry?: boolean
 }
@@ -60,7 +62,7 @@ export interface Run {
   upstreams: ReadonlyMap<string, Upstream>
   changes: readonly Ejection[]
   paused: readonly Paused[]
-  mendedMs: ReadonlyMap<string, number>
+  mended: readonly { listingId: string; atMs: number }[]
   books: Books
   well: Well
   /** Told by the router, one a decision. */
@@ -140,9 +142,13 @@ async function play(house: House, scene: Scene, time: ReturnType<typeof createVi
       tries: [],
     }
     played.push(one)
-    corridor.serve(one).then(() => {
+    const finish = () => {
       over += 1
       if (over === requests) time.after(AFTERMATH_MS, () => (isOver = true))
+    }
+    corridor.serve(one).then(finish, (error: unknown) => {
+      one.fault = String(error)
+      finish()
     })
     if (number < requests) time.after(gapMs(scene, number, time.elapsedMs()), () => come(number + 1))
   }
@@ -160,7 +166,7 @@ async function play(house: House, scene: Scene, time: ReturnType<typeof createVi
     upstreams,
     changes,
     paused: market.paused,
-    mendedMs: market.mendedMs,
+    mended: market.mended,
     books,
     well,
     routes,

@@ -110,19 +110,24 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
       return undefined
     }
     const ends = limiters.map((one) => one.enter(call.tokens + call.maxTokens, nowMs))
-    answer(call, line, fault)
+    const beginsMs = answer(call, line, fault)
     return () => {
-      const used = usedBy(call, { nature, fault, forMs: time.elapsedMs() - nowMs })
-      for (const end of ends) end(used)
+      const writingMs = time.elapsedMs() - nowMs - beginsMs
+      // What it has written by then counts, and nothing of a refusal.
+      const written = Math.min(call.answerTokens, Math.floor((writingMs / 1_000) * nature.tokensPerS))
+      for (const end of ends) end(Number.isFinite(beginsMs) ? call.tokens + Math.max(0, written) : 0)
     }
   }
 
-  function answer(call: Call, { back, running, hears, gone }: Line, fault: Fault | undefined): void {
-    const fail = (failure: UpstreamFailure, afterMs: number) =>
+  /** Returns when it begins to write, from now; never for one that fails before. */
+  function answer(call: Call, { back, running, hears, gone }: Line, fault: Fault | undefined): number {
+    const fail = (failure: UpstreamFailure, afterMs: number) => {
       running(afterMs, () => {
         gone()
         back(() => hears.failed(failure))
       })
+      return Number.POSITIVE_INFINITY
+    }
     if (fault && fault.kind !== 'cut' && fault.kind !== 'slow')
       return fail(failureOf(fault.kind), faultKinds[fault.kind].afterMs)
     const { random } = call
@@ -141,6 +146,7 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
         gone()
         back(() => hears.done())
       })
+    return ttftMs
   }
 
   return { nature, send, faultAt, running: () => whole.running(), overruns }
@@ -151,16 +157,6 @@ interface Line {
   running(ms: number, then: () => void): void
   hears: Hears
   gone(): void
-}
-
-/** What a limiter counts in the end: nothing of a refusal, else the prompt and what was written by then. */
-function usedBy(
-  { wrong, tokens, answerTokens }: Call,
-  { nature, fault, forMs }: { nature: Nature; fault: Fault | undefined; forMs: number },
-): number {
-  if (wrong || (fault && fault.kind in faultKinds)) return 0
-  const writingMs = Math.max(0, forMs - nature.ttftMs * 0.6)
-  return tokens + Math.min(answerTokens, Math.floor((writingMs / 1_000) * nature.tokensPerS))
 }
 
 function refusal(wrong: 'recognised' | 'odd'): UpstreamFailure {

@@ -13,8 +13,8 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface Well {
   /** Ids of the offers that could certainly serve now. */
   offersFor(request: PlanRequest): string[]
-  /** Nothing ever was wrong with it, its origin or the world. */
-  isBlameless(listingId: string): boolean
+  /** Nothing was wrong with it, its origin or the world until then. */
+  isBlameless(listingId: string, atMs: number): boolean
 }
 
 interface Deps {
@@ -69,7 +69,8 @@ export function createWell({ scene, time, market, books }: Deps): Well {
   }
 
   return {
-    isBlameless: (listingId) => (faultsOf.get(listingId) ?? []).length === 0,
+    isBlameless: (listingId, atMs) =>
+      (faultsOf.get(listingId) ?? []).every(({ fromMs }) => fromMs > atMs) && !isInDisrepute(listingId, atMs),
     offersFor(request) {
       const now = time.elapsedMs()
       const well: string[] = []

@@ -2,8 +2,9 @@
  * Sellers who count, honestly and otherwise, for the tests of the running test. Sizes come from three mixes of requests
  * of our own making: short questions, conversations, and agents with long prompts and short answers.
  */
-import type { CountPair, Noise } from '../../src/trust/count-test.ts'
+
 import { randomOf } from '../../src/routing/seeded-random.ts'
+import type { CountPair, Noise } from '../../src/trust/count-test.ts'
 
 /** Medians in tokens, and the standard deviation of the logarithm. */
 export const mixes = {
@@ -38,7 +39,11 @@ interface Counts {
 }
 
 /** `count` honest answers; the same for the same seed. */
-export function honestAnswers(mix: Mix, honest: Honest, { seed, count }: { seed: string; count: number }): Counts[] {
+export function honestAnswers(
+  mix: Mix,
+  honest: Honest,
+  { seed, count }: { seed: string; count: number },
+): Counts[] {
   const random = randomOf(seed)
   const { prompt, completion } = mixes[mix]
   return Array.from({ length: count }, () => ({
@@ -49,7 +54,8 @@ export function honestAnswers(mix: Mix, honest: Honest, { seed, count }: { seed:
   function answerSide([median, spread]: readonly [number, number], template: number) {
     const own = Math.max(2, Math.round(median * Math.exp(spread * normal(random))))
     const wild = random() < honest.wild ? own : 0
-    const exact = own * honest.ratio * (1 + honest.share * normal(random)) + template + honest.tokens * normal(random)
+    const exact =
+      own * honest.ratio * (1 + honest.share * normal(random)) + template + honest.tokens * normal(random)
     return { own, reported: Math.max(1, Math.round(exact + wild)) }
   }
 }
@@ -58,7 +64,10 @@ export type Inflated = 'both' | 'prompt' | 'completion'
 
 /** What a seller reports who adds `share` to every count of these sides. */
 export function inflate(honest: Counts, share: number, sides: Inflated): Counts {
-  const more = ({ own, reported }: Counts['prompt']) => ({ own, reported: Math.round(reported * (1 + share)) })
+  const more = ({ own, reported }: Counts['prompt']) => ({
+    own,
+    reported: Math.round(reported * (1 + share)),
+  })
   return {
     prompt: sides === 'completion' ? honest.prompt : more(honest.prompt),
     completion: sides === 'prompt' ? honest.completion : more(honest.completion),

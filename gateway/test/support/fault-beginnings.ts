@@ -1,4 +1,4 @@
-/** U01, U02, U10, U11, U13, U15 and U31, and U18 before content: an answer that never really begins. */
+/** U01, U02, U10, U11, U13, U15, U31 and U32, and U18 before content: an answer that never really begins. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { begin, errorBody, type Fault, faultsOf, HELLO, healthy, refusal, sseOf, streamOf } from './fault.ts'
 import type { FaultWire } from './fault-wire.ts'
@@ -11,11 +11,12 @@ const U01 = faultsOf(
     refused: { dial: 'refused' },
     'reset-at-once': { dial: 'reset_at_once' },
     'closed-at-once': { dial: 'closed_at_once' },
-    'never-accepted': { dial: 'never_accepted', outcome: 'timeout' },
+    // A stream's first byte is waited for a shorter time than a connection, in these tests.
+    'never-accepted': { dial: 'never_accepted', outcomes: { stream: 'timeout' } },
     'tls-untrusted': { dial: 'tls_untrusted' },
     'tls-to-plain-port': { dial: 'tls_to_plain_port' },
     'tls-cut': { dial: 'tls_cut' },
-    'tls-silent': { dial: 'tls_silent', outcome: 'timeout' },
+    'tls-silent': { dial: 'tls_silent', outcomes: { stream: 'timeout' } },
     'reset-when-asked': { behave: (wire) => wire.rst(), visits: 1 },
     'closed-when-asked': { behave: (wire) => wire.fin(), visits: 1 },
   },
@@ -35,6 +36,9 @@ const U10 = {
     {
       html: refusal(200, '<!doctype html><p>Sign in to the hotel</p>', { 'content-type': 'text/html' }),
       'html-that-says-json': refusal(200, '<!doctype html><p>Sign in</p>'),
+      'html-about-limits': refusal(200, '<p>Our rate limit and content policy: maximum context length</p>', {
+        'content-type': 'text/html',
+      }),
       'json-to-a-stream': { behave: refusal(200, completion('whole')), asks: ['stream'] },
       'stream-to-json': {
         behave: (wire) =>
@@ -76,7 +80,8 @@ const emptyStream = async (wire: FaultWire, ...events: string[]) => {
   await wire.done()
 }
 const roleOnly = JSON.stringify(chunk({ role: 'assistant', content: '' }))
-const cut = JSON.stringify(completion('cut')).slice(0, -20)
+// What an answer talks about does not say what became of it.
+const cut = JSON.stringify(completion('the maximum context length and our content policy')).slice(0, -20)
 const U11 = {
   ...faultsOf(
     'U11',
@@ -228,6 +233,16 @@ const U31 = {
   ),
 }
 
+const U32 = faultsOf(
+  'U32',
+  { client: 'next', outcome: 'network', visits: 0 },
+  {
+    'other-certificate': { dial: 'tls_untrusted' },
+    // Whoever points a name inside does not get another chance.
+    'name-leads-inside': { dial: 'tls_well', flips: true, rest: 'disabled' },
+  },
+)
+
 export const beginnings: Record<string, Fault> = {
   ...U01,
   ...U02,
@@ -237,4 +252,5 @@ export const beginnings: Record<string, Fault> = {
   ...U15,
   ...U18,
   ...U31,
+  ...U32,
 }

@@ -25,16 +25,23 @@ const armedBy: Record<Exclude<Dial, 'refused' | 'never_accepted'>, (socket: Sock
     socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'))
   },
   tls_silent: () => undefined,
+  // Stays as it is.
+  tls_well: () => undefined,
   tls_cut: (socket) => void socket.once('data', () => socket.destroy()),
 }
 
-export async function openDials(listener: Listener): Promise<OpenDials> {
+export async function openDials(listener: Listener, well: Listener): Promise<OpenDials> {
   let armed = false
   const secure = createTlsServer(certificates.known, (socket) => serveSocket(socket, listener))
-  secure.on('tlsClientError', () => undefined)
+  const secureWell = createTlsServer(certificates.known, (socket) => serveSocket(socket, well))
+  for (const server of [secure, secureWell]) server.on('tlsClientError', () => undefined)
   const accept = (dial: keyof typeof armedBy, socket: Socket) => {
     socket.on('error', () => undefined)
     const isTls = dial.startsWith('tls_')
+    if (dial === 'tls_well') {
+      secureWell.emit('connection', socket)
+      return
+    }
     if (armed) noteConnection(listener, dial === 'reset_at_once' ? 'rst' : 'fin')
     if (armed && dial !== 'tls_untrusted') armedBy[dial](socket)
     else if (isTls) secure.emit('connection', socket)

@@ -148,17 +148,14 @@ function readJson(json: any): Read {
   }
 }
 
-function routingFindings(
-  { fault, listing, rest, answer, askedMs, answeredMs }: Meeting,
-  { market }: Evidence,
-): string[] {
+function routingFindings(meeting: Meeting, { market }: Evidence): string[] {
+  const { fault, kind, listing, rest, answer, askedMs, answeredMs } = meeting
+  const outcome = fault.outcomes?.[kind] ?? fault.outcome
   const findings: string[] = []
   const { attempts = [], finishReason } = market.logged.get(requestIdOf(answer)) ?? {}
-  const expected =
-    fault.client === 'next' ? [fault.outcome, 'ok'] : fault.client === 'breaks' ? ['ok'] : [fault.outcome]
+  const expected = fault.client === 'next' ? [outcome, 'ok'] : fault.client === 'breaks' ? ['ok'] : [outcome]
   if (attempts.join() !== expected.join()) findings.push(`the attempts were ${attempts} and not ${expected}`)
-  if (fault.client === 'breaks' && finishReason !== fault.outcome)
-    findings.push(`it ended with ${finishReason}`)
+  if (fault.client === 'breaks' && finishReason !== outcome) findings.push(`it ended with ${finishReason}`)
   if (rest?.reason !== fault.rest) findings.push(`${listing} rests for ${rest?.reason}`)
   if (rest && fault.restMs) {
     const [least, most] = fault.restMs

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createDial } from '../../src/egress/connect.ts'
+import type { Outside } from '../../src/egress/egress.ts'
 import { parseId } from '../../src/platform/ids.ts'
 import { createLogger } from '../../src/platform/logger.ts'
 import type { Ask, Dial, Fault } from './fault.ts'
@@ -29,9 +30,9 @@ export const PRICES = {
 // The shortest that can be set: faults of time take about so long.
 const env = {
   GATEWAY_FIRST_BYTE_SECONDS: '1',
-  GATEWAY_FIRST_CONTENT_SECONDS: '2',
+  GATEWAY_FIRST_CONTENT_SECONDS: '3',
   GATEWAY_STREAM_IDLE_SECONDS: '1',
-  GATEWAY_STREAM_SECONDS: '4',
+  GATEWAY_STREAM_SECONDS: '6',
 }
 
 /** Requests that one buyer sends: his share of a model's retries is small. */
@@ -73,7 +74,8 @@ export interface FaultMarket {
   listings: { well: string; dear: string; twin: string }
   /** One request that meets the fault first. */
   meet(step: Step, place: Place): Promise<Meeting>
-  nextModel(): string
+  /** All models in turn; one that is not among `taken`. */
+  nextModel(taken: readonly string[]): string
   /** A listing behind a fault. */
   faultyListing(name: string, options?: { models?: readonly string[]; price?: Price }): Promise<string>
   ask(options: AskOptions): Promise<{ answer: Answer; ask: string; buyer: Buyer }>
@@ -94,19 +96,28 @@ interface AskOptions {
   more?: Record<string, unknown>
 }
 
-export async function openFaultMarket(): Promise<FaultMarket> {
+/**
+ * `abroad`: upstreams have names on the public internet, so that what a name leads to matters; what would be dialled
+ * there ends at the fault upstream.
+ */
+export async function openFaultMarket({ abroad = false } = {}): Promise<FaultMarket> {
   const folder = mkdtempSync(join(tmpdir(), 'bourse-faults-'))
   const log = join(folder, 'upstream.jsonl')
   const { child, hello } = await startUpstream(log)
   const logged = new Map<string, LoggedRequest>()
-  const gateway = await startTestGateway({ env, logger: listening(logged), outside: { dial: trusting() } })
+  const names = createNames()
+  const gateway = await startTestGateway({
+    env: abroad ? { ...env, ALLOW_PRIVATE_UPSTREAMS: 'false', ALLOW_CUSTOM_ENDPOINTS: 'true' } : env,
+    logger: listening(logged),
+    outside: abroad ? names.outside : { dial: trusting() },
+  })
   const models = gateway.context.catalog
     .list()
     .filter(({ tokenizer, reasoning }) => tokenizer === 'o200k' && !reasoning)
     .map(({ id }) => id)
   const sellers = { faulty: await openSeller(gateway, 'faulty'), well: await openSeller(gateway, 'well') }
   const list = listingsOf(gateway)
-  const wellUrl = `${hello.origins.well}/well/v1`
+  const wellUrl = `${abroad ? names.nameOf(hello.dials.tls_well) : hello.origins.well}/well/v1`
   const wellListing = (price: Price) =>
     list({ organisationId: sellers.well, baseUrl: wellUrl, models, price })
   const listings = {
@@ -138,7 +149,8 @@ export async function openFaultMarket(): Promise<FaultMarket> {
   }
   const faultyListing: FaultMarket['faultyListing'] = (name, options = {}) => {
     const fault = faults.get(name) as Fault
-    const origin = fault.dial ? hello.dials[fault.dial] : hello.origins[fault.row]
+    const reached = fault.dial ? hello.dials[fault.dial] : hello.origins[fault.row]
+    const origin = abroad ? names.nameOf(reached as string, fault) : reached
     return list({
       organisationId: sellers.faulty,
       baseUrl: `${origin}/${name}/v1`,
@@ -157,9 +169,13 @@ export async function openFaultMarket(): Promise<FaultMarket> {
     logged,
     ask,
     faultyListing,
-    nextModel() {
-      modelsUsed += 1
-      return models[modelsUsed % models.length] as string
+    nextModel(taken) {
+      let model: string
+      do {
+        modelsUsed += 1
+        model = models[modelsUsed % models.length] as string
+      } while (taken.includes(model))
+      return model
     },
     async meet({ name, kind }, { listing: faulty, model }) {
       const fault = faults.get(name) as Fault
@@ -172,6 +188,7 @@ export async function openFaultMarket(): Promise<FaultMarket> {
       return { name, fault, kind, model, listing: faulty, askedMs, answeredMs, rest, ...asking }
     },
     async arm() {
+      names.flip()
       const armed = once(child, 'message')
       child.send('arm')
       await armed
@@ -274,6 +291,48 @@ function restOf(gateway: TestGateway, listing: string, model: string): Meeting['
   return gateway.context.router
     .state(100_000)
     .resting.find(({ id }) => id === uuid || id === `${uuid}:${model}`)
+}
+
+const PUBLIC = '93.184.216.34'
+
+/** Names that lead abroad, to a port of the fault upstream; some of them turn inside. */
+function createNames() {
+  const ports = new Map<string, string>()
+  const flipping = new Set<string>()
+  let flipped = false
+  const dialReally = trusting()
+  return {
+    /** The origin under which `reached` is known abroad. */
+    nameOf(reached: string, { flips = false }: Pick<Fault, 'flips'> = {}): string {
+      const name = `host-${ports.size + 1}.example.com`
+      ports.set(name, new URL(reached).port)
+      if (flips) flipping.add(name)
+      return `https://${name}`
+    },
+    flip() {
+      flipped = true
+    },
+    outside: {
+      ask: async (hostname) => ({
+        addresses: [flipped && flipping.has(hostname) ? '127.0.0.1' : PUBLIC],
+        ttlMs: 0,
+      }),
+      dial(addresses, options, callback) {
+        const port = ports.get(options.hostname) as string
+        const { servername: _named, ...rest } = options
+        const detour = { ...rest, hostname: '127.0.0.1', host: '127.0.0.1', port }
+        dialReally(['127.0.0.1'], detour, (...[error, socket]) => {
+          if (error) {
+            callback(error, null)
+            return
+          }
+          // The gateway looks whether it came to where it went.
+          Object.defineProperty(socket, 'remoteAddress', { value: addresses[0] })
+          callback(null, socket)
+        })
+      },
+    } satisfies Outside,
+  }
 }
 
 /** Trusts the certificate that the fault upstream shows first, besides the usual ones. */

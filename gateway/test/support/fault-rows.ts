@@ -1,7 +1,7 @@
 /** Tells the story of rows of reliability.md §4.2: every request meets a fault, and three records are compared. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { connectClient, type DatabaseClient } from '../../src/platform/database.ts'
-import type { Ask } from './fault.ts'
+import type { Ask, Fault } from './fault.ts'
 import { type Booked, examine, readBooked, requestIdOf } from './fault-examination.ts'
 import { type FaultMarket, type Meeting, openFaultMarket, type Place, type Step } from './fault-market.ts'
 import type { RequestLine } from './fault-wire.ts'
@@ -9,22 +9,26 @@ import { faults } from './faults.ts'
 
 /** Requests of each row; a night has 300. */
 const REQUESTS = Number(process.env.FAULT_REQUESTS ?? 20)
-// Requests of a row that are under way at once; what waits for a timer waits together.
-const AT_ONCE = 12
+// Requests of a row that are under way at once.
+const AT_ONCE = 6
+const OPENED_AT_ONCE = 4
 const LOGGED = { timeout: 10_000, interval: 20 }
 
 export interface RowOptions {
-  /** Requests at once, where a row is about what comes after what. */
+  /** Requests at once: one where a row is about what comes after what, many where they wait for a timer. */
   atOnce?: number
 }
 
 /** A test for each row. */
-export function tellRows(rows: Record<string, { story: string } & RowOptions>): void {
+export function tellRows(
+  rows: Record<string, { story: string } & RowOptions>,
+  scene: { abroad?: boolean } = {},
+): void {
   let market: FaultMarket
   let admin: DatabaseClient
 
   beforeAll(async () => {
-    market = await openFaultMarket()
+    market = await openFaultMarket(scene)
     admin = await connectClient(market.gateway.database.adminUrl)
   })
   afterAll(async () => {
@@ -70,36 +74,55 @@ async function meetAll(
   const places = await openPlaces(market, plan)
   if (plan.some(({ name }) => faults.get(name)?.dial)) await market.arm()
   const meetings: Meeting[] = []
-  let next = 0
-  const walk = async () => {
-    while (next < plan.length) {
-      const at = next
-      next += 1
-      meetings.push(await market.meet(plan[at] as Step, places[at] as Place))
-    }
-  }
-  await Promise.all(Array.from({ length: atOnce }, walk))
+  await atMost(atOnce, plan, async (step, at) => {
+    meetings.push(await market.meet(step, places[at] as Place))
+  })
   return meetings
 }
 
-// What fails there rests with all its models, so every request needs a listing of its own.
-const OF_THE_LISTING = new Set(['listing_suspended', 'disabled'])
+/** Requests that a listing with this fault may meet before it rests as a whole. */
+function mostMeetings({ rest, outcome }: Fault): number {
+  if (rest === 'listing_suspended' || rest === 'disabled') return 1
+  // The third within ten minutes is for the operator to look at.
+  return outcome === 'malformed' ? 2 : Number.POSITIVE_INFINITY
+}
 
 /** Where each step goes: an offer that no other request has met. */
 async function openPlaces(market: FaultMarket, plan: readonly Step[]): Promise<Place[]> {
-  const opening = new Map<string, { listing: Promise<string>; models: string[] }>()
-  const places = plan.map(async ({ name }) => {
-    const alone = OF_THE_LISTING.has(faults.get(name)?.rest ?? '')
-    let open = opening.get(name)
-    if (!open || open.models.length === 0) {
-      const models = alone ? [market.nextModel()] : [...market.models]
-      open = { listing: market.faultyListing(name, { models }), models: [...models] }
-      opening.set(name, open)
+  const drafts: { name: string; models: string[] }[] = []
+  const drafted = plan.map(({ name }) => {
+    const most = mostMeetings(faults.get(name) as Fault)
+    let draft = drafts.findLast((each) => each.name === name)
+    if (!draft || draft.models.length >= Math.min(most, market.models.length)) {
+      draft = { name, models: [] }
+      drafts.push(draft)
     }
-    const model = open.models.pop() as string
-    return { listing: await open.listing, model }
+    const model = market.nextModel(draft.models)
+    draft.models.push(model)
+    return { draft, model }
   })
-  return Promise.all(places)
+  const listings = new Map<(typeof drafts)[number], string>()
+  await atMost(OPENED_AT_ONCE, drafts, async (draft) => {
+    listings.set(draft, await market.faultyListing(draft.name, { models: draft.models }))
+  })
+  return drafted.map(({ draft, model }) => ({ listing: listings.get(draft) as string, model }))
+}
+
+/** Does `work` for each, some at once. */
+async function atMost<Item>(
+  atOnce: number,
+  items: readonly Item[],
+  work: (item: Item, at: number) => Promise<void>,
+): Promise<void> {
+  let next = 0
+  const walk = async () => {
+    while (next < items.length) {
+      const at = next
+      next += 1
+      await work(items[at] as Item, at)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, walk))
 }
 
 async function compare(

@@ -21,9 +21,12 @@ for (const row of ['well', ...new Set([...faults.values()].map((fault) => fault.
   const port = await listenOn((socket) => serveSocket(socket, listenerOf(row)))
   origins[row] = `http://127.0.0.1:${port.number}`
 }
-const dials = await openDials(listenerOf('U01'))
+const dials = await openDials(listenerOf('U01'), listenerOf('well'))
 process.on('message', () => {
-  dials.arm().then(() => process.send?.('armed'))
+  dials.arm().then(
+    () => process.send?.('armed'),
+    () => process.exit(1),
+  )
 })
 process.on('disconnect', () => process.exit())
 process.send?.({ origins, dials: dials.origins })

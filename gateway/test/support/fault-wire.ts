@@ -96,7 +96,7 @@ export function serveSocket(socket: Socket, listener: Listener): void {
     requests += 1
     const { ask, stream, fault, path, body } = request
     const wire = wireOf(socket, { ask, stream, nth: requests, end })
-    const verified = answerToVerification(path, body)
+    const verified = proofOf(fault, path) ?? answerToVerification(path, body)
     const behaviour =
       verified === undefined ? (listener.behaviourOf(fault) ?? unknown) : verification(verified)
     const write = () => {
@@ -117,6 +117,11 @@ const verification =
     await wire.answer(200, json, { connection: 'close' })
     wire.fin()
   }
+
+/** What shows that a listing's seller controls its host. */
+function proofOf(folder: string, path: string): string | undefined {
+  return folder === '.well-known' ? /^\/bourse-(\w+)$/.exec(path)?.[1] : undefined
+}
 
 /** For a connection that never came to a request. */
 export function noteConnection({ row, log }: Pick<Listener, 'row' | 'log'>, ended: Ended): void {

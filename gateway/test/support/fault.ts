@@ -15,6 +15,7 @@ export type Dial =
   | 'tls_to_plain_port'
   | 'tls_silent'
   | 'tls_cut'
+  | 'tls_well'
 
 export interface Billed {
   source: 'reported' | 'counted'
@@ -23,10 +24,12 @@ export interface Billed {
 }
 
 export interface Fault {
-  /** `U01` to `U31`. */
+  /** `U01` to `U32`. */
   row: string
   behave?: Behaviour
   dial?: Dial
+  /** Its name leads inside once it is armed. */
+  flips?: boolean
   /** Both unless said otherwise. */
   asks?: readonly Ask[]
   /**
@@ -36,6 +39,8 @@ export interface Fault {
   client: 'next' | 'same' | 'breaks' | 'refused'
   /** What routing is told of the attempt. */
   outcome: OutcomeClass
+  /** Where it depends on the way to ask. */
+  outcomes?: Partial<Record<Ask, OutcomeClass>>
   /** How the listing rests afterwards, and for how long at least and at most where the upstream said so. */
   rest?: 'cooling' | 'model_suspended' | 'listing_suspended' | 'disabled'
   restMs?: readonly [number, number]
@@ -79,16 +84,9 @@ export const begin: Behaviour = async (wire) => {
 }
 
 /** The events of a whole stream, `data:` texts without their frame. */
-export function streamOf({
-  words = ['hello', ' world'],
-  usage = USAGE as unknown,
-  finish = 'stop',
-}: {
-  words?: readonly string[]
-  usage?: unknown
-  finish?: string
-} = {}): string[] {
-  const chunks: unknown[] = [role, ...words.map((content) => chunk({ content })), chunk({}, finish)]
+export function streamOf(told: { words?: readonly string[]; usage?: unknown } = {}): string[] {
+  const { words = ['hello', ' world'], usage } = { usage: USAGE, ...told }
+  const chunks: unknown[] = [role, ...words.map((content) => chunk({ content })), chunk({}, 'stop')]
   if (usage !== undefined) chunks.push(usageChunk(usage))
   return [...chunks.map((each) => JSON.stringify(each)), '[DONE]']
 }
@@ -99,14 +97,17 @@ export function sseOf(events: readonly string[], eol = '\n'): string {
 
 /** A healthy answer in the shape that was asked for. */
 export const healthy =
-  (words: readonly string[] = ['hello', ' world'], usage: unknown = USAGE): Behaviour =>
+  (
+    words: readonly string[] = ['hello', ' world'],
+    report: { usage?: unknown } = { usage: USAGE },
+  ): Behaviour =>
   async (wire) => {
     if (!wire.stream) {
-      await wire.answer(200, completion(words.join(''), { usage }))
+      await wire.answer(200, { ...completion(words.join('')), usage: undefined, ...report })
       return
     }
     await wire.open()
-    await wire.frames(sseOf(streamOf({ words, usage })))
+    await wire.frames(sseOf(streamOf({ words, usage: report.usage })))
     await wire.done()
   }
 
@@ -118,3 +119,12 @@ export const refusal =
 export const errorBody = (message: string, more: Record<string, unknown> = {}) => ({
   error: { message, type: 'server_error', ...more },
 })
+
+/** A whole stream of these bytes, each part in a frame of its own. */
+export const framed =
+  (...parts: (string | Buffer)[]): Behaviour =>
+  async (wire) => {
+    await wire.open()
+    await wire.frames(...parts)
+    await wire.done()
+  }

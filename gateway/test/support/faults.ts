@@ -3,7 +3,8 @@ import type { Fault } from './fault.ts'
 import { answers } from './fault-answers.ts'
 import { beginnings } from './fault-beginnings.ts'
 import { refusals } from './fault-refusals.ts'
+import { reports } from './fault-reports.ts'
 
 export const faults: ReadonlyMap<string, Fault> = new Map(
-  Object.entries({ ...beginnings, ...refusals, ...answers }),
+  Object.entries({ ...beginnings, ...refusals, ...answers, ...reports }),
 )

@@ -1,0 +1,87 @@
+/** Whether those who said no, or failed too often, were left alone for as long as they should be. */
+import type { Oracle } from './oracles.ts'
+import type { Run, Try } from './run.ts'
+
+const SUSPENDED_MS = 15 * 60_000
+/** The least that an unnamed pause comes to, and the least of any. */
+const COOL_MS = 1_000
+/** The least that a first opening comes to, its jitter taken off. */
+const OPEN_MS = 8_000
+
+interface Rest {
+  /** A listing's id or an offer's. */
+  who: string
+  why: string
+  fromMs: number
+  untilMs: number
+}
+
+export const kept: Oracle = (run) => {
+  const rests = new Map<string, Rest[]>()
+  for (const rest of restsOf(run)) rests.set(rest.who, [...(rests.get(rest.who) ?? []), rest])
+  return run.played.flatMap(({ request, tries, plan }) =>
+    tries.flatMap(({ offer, takenMs }) => {
+      const broken = [...(rests.get(offer.id) ?? []), ...(rests.get(offer.listingId) ?? [])].find(
+        ({ fromMs, untilMs, why }) =>
+          takenMs > fromMs && takenMs < untilMs && !(why === 'ejected' && plan?.panic === true),
+      )
+      if (!broken) return []
+      const { who, why, fromMs } = broken
+      return [
+        `${request.requestId} was sent to ${offer.id} at ${takenMs} ms, but ${who} was ${why} at ${fromMs} ms`,
+      ]
+    }),
+  )
+}
+
+function restsOf(run: Run): Rest[] {
+  const mended = (listingId: string, afterMs: number) => {
+    const first = run.mended.find((one) => one.listingId === listingId && one.atMs > afterMs)
+    return first?.atMs ?? Number.POSITIVE_INFINITY
+  }
+  const said = run.played.flatMap(({ tries }) => tries.flatMap((tried) => restAfter(tried, mended)))
+  const out = run.paused.map(({ listingId, state, atMs }) => ({
+    who: listingId,
+    why: state,
+    fromMs: atMs,
+    untilMs: mended(listingId, atMs),
+  }))
+  const ejected = run.changes
+    .filter(({ from, to }) => from === 'closed' && to === 'open')
+    .map(({ offerId, atMs }) => ({
+      who: offerId,
+      why: 'ejected',
+      fromMs: atMs,
+      untilMs: closedAfter(run, offerId, atMs),
+    }))
+  return [...said, ...out, ...ejected]
+}
+
+/** An outage of our own takes an ejection back before its time. */
+function closedAfter({ changes }: Run, offerId: string, openedMs: number): number {
+  const next = changes.find((one) => one.offerId === offerId && one.atMs > openedMs && one.to === 'closed')
+  return Math.min(openedMs + OPEN_MS, next?.atMs ?? Number.POSITIVE_INFINITY)
+}
+
+function restAfter(
+  { offer, outcome, endedMs = 0, hintMs, begun }: Try,
+  mended: (listingId: string, afterMs: number) => number,
+): Rest[] {
+  const { id, listingId } = offer
+  if (begun) return []
+  const rest = (who: string, why: string, forMs: number) => [
+    { who, why, fromMs: endedMs, untilMs: Math.min(endedMs + forMs, mended(listingId, endedMs)) },
+  ]
+  switch (outcome) {
+    case 'key_rejected':
+      return rest(listingId, 'disabled', Number.POSITIVE_INFINITY)
+    case 'quota_exhausted':
+      return rest(listingId, 'suspended', SUSPENDED_MS)
+    case 'model_refused':
+      return rest(id, 'suspended', SUSPENDED_MS)
+    case 'rate_limited':
+      return rest(id, 'cooling', Math.max(COOL_MS, hintMs ?? 0))
+    default:
+      return []
+  }
+}
