@@ -14,20 +14,15 @@ import { createKeys } from './keys/keys.ts'
 import { createKeyVerifier } from './keys/verify.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { createLimits } from './limits/admit.ts'
-import { createMarketplace } from './marketplace/marketplace.ts'
-import { nextChangeMs, priceNow } from './marketplace/offer-price.ts'
-import { createPriceFeed } from './marketplace/price-feed.ts'
-import { registerPriceMetrics } from './marketplace/price-metrics.ts'
-import { createCredentialRotation } from './marketplace/rotate-credentials.ts'
 import { warmTokenizer } from './metering/tokenizers.ts'
 import { openBooks } from './open-books.ts'
+import { type Market, openMarket } from './open-market.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import { openDatabase } from './platform/database.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { fixMode } from './platform/fix-mode.ts'
 import type { Secrets } from './platform/given-secrets.ts'
-import { formatId } from './platform/ids.ts'
 import { createLocalKms } from './platform/kms.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
@@ -36,18 +31,7 @@ import { takeNodeIdentity } from './platform/node-identity.ts'
 import { lockNode } from './platform/node-lock.ts'
 import { createSealer } from './platform/secrets.ts'
 import type { Providers } from './providers/registry.ts'
-import { createCapacity } from './routing/capacity.ts'
-import { measureCapacity } from './routing/capacity-metrics.ts'
-import { watchLimits } from './routing/limit-watch.ts'
-import { createListingSights } from './routing/listing-sights.ts'
-import { openHealth } from './routing/open-health.ts'
-import { readSpent } from './routing/quota-store.ts'
-import { createRouteMetrics } from './routing/route-metrics.ts'
-import { createRouteRecords } from './routing/route-records.ts'
-import { createRouter, type Router } from './routing/router.ts'
-import { createWaitingRoom } from './routing/waiting-room.ts'
 import type { Settlement } from './settlement/settlement.ts'
-import { createTrust } from './trust/trust.ts'
 import { createUsers } from './users/users.ts'
 import type { WalletLedger } from './users/wallets.ts'
 
@@ -100,7 +84,7 @@ async function build(options: ContextOptions, closers: Closers) {
   })
   const books = { ...(await openBooks(ground, closers)), catalog }
   const people = openPeople(ground, books, closers)
-  const market = await openMarket(ground, books, closers)
+  const market = await openMarket({ ...ground, ...books }, closers)
   const inference = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
   closers.push(followPrices({ ...ground, ...books, ...market }))
   return { ...ground, ...books, ...people, ...market, inference }
@@ -171,98 +155,6 @@ function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Clos
   const verifier = createKeyVerifier({ database, databaseUrl, pepper, ledger, clock, logger })
   closers.push(() => verifier.close())
   return { users, keys, verifier }
-}
-
-/** What is on offer, and the choice among it. */
-async function openMarket(ground: Ground, { catalog, ledger }: Books, closers: Closers) {
-  const { config, clock, database, logger, metrics } = ground
-  const rotation = createCredentialRotation({ ...ground, lostKeyIds: config.oldEncryptionKeys.lost })
-  closers.push(() => rotation.close())
-  await rotation.requireKeys()
-  const marketplace = await createMarketplace({
-    ...ground,
-    catalog,
-    keepCredentials: ground.egress.keepCredentials,
-  })
-  closers.push(() => marketplace.close())
-  rotation.rotate().catch((error) => logger.error({ err: error }, 'credentials were not moved'))
-  const trust = await createTrust({ ...ground, ledger, market: marketplace })
-  closers.push(() => trust.close())
-  const capacity = await openCapacity(ground, closers)
-  const { breakers, ...health } = openHealth(ground, marketplace)
-  closers.push(() => health.close())
-  const routes = createRouteRecords({ database, logger })
-  closers.push(() => routes.close())
-  metrics.counter(
-    'gateway_route_explanations_lost_total',
-    'Decisions that were not kept, because too many waited for the database.',
-    routes.forgotten,
-  )
-  const { rests } = health
-  const sights = createListingSights({ clock, breakers, capacity, rests, reputations: trust.reputations })
-  marketplace.watch(sights)
-  const routeMetrics = createRouteMetrics(metrics)
-  const waitingRoom = createWaitingRoom({
-    clock,
-    capacity,
-    nextFreeMs: (model) => router.nextFreeMs(model),
-    metrics,
-  })
-  closers.push(() => waitingRoom.close())
-  const router: Router = createRouter({
-    waitingRoom,
-    onRoute(record) {
-      routes.add(record)
-      sights.routed(record)
-      routeMetrics.routed(record)
-    },
-    onAttempt(attempt) {
-      trust.reputations.ended(attempt)
-      sights.attempted(attempt)
-    },
-    reputations: trust.reputations,
-    defer: setImmediate,
-    priceNow,
-    nextChangeMs,
-    marketplace,
-    breakers,
-    rests: health.rests,
-    onSuspended: health.onSuspended,
-    capacity,
-    clock,
-    random: Math.random,
-    logger,
-    metrics,
-  })
-  const priceFeed = createPriceFeed({
-    market: marketplace,
-    fillOf: (offer) => capacity.fillOf(offer, clock.monotonicMs()),
-    clock,
-  })
-  closers.push(() => priceFeed.close())
-  registerPriceMetrics(metrics, priceFeed)
-  return { marketplace, priceFeed, rotation, router, routes, trust }
-}
-
-type Market = Awaited<ReturnType<typeof openMarket>>
-
-/** Begun from what was billed this month, also from what an earlier life left in its spool: that is booked by now. */
-async function openCapacity({ clock, database, logger, metrics, audit }: Ground, closers: Closers) {
-  const capacity = createCapacity({ clock, spent: await readSpent(database.pool, clock.nowMs()) })
-  measureCapacity(metrics, capacity)
-  const limits = watchLimits({
-    capacity,
-    logger,
-    tell: ({ listingId, reason, untilMs }) =>
-      audit.record({
-        actor: 'system',
-        action: untilMs === undefined ? 'listing.active' : 'listing.cooling',
-        subject: formatId('lst-', listingId),
-        detail: { reason, ...(untilMs === undefined ? {} : { until: new Date(untilMs).toISOString() }) },
-      }),
-  })
-  closers.push(() => limits.close())
-  return capacity
 }
 
 function openCorridor(

@@ -163,7 +163,6 @@ test.each([
 ])(
   'a client that leaves %s when the upstream has begun to answer, before any content, pays its prompt',
   async (_what, stream, model) => {
-    const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
     const name = `begun-${stream}`
     const baseUrl = upstream.serve(name, async (wire) => {
       if (stream) {
@@ -174,6 +173,7 @@ test.each([
       await new Promise(() => undefined)
     })
     await gateway.listing({ model, baseUrl })
+    const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
     const buyer = await gateway.buyer()
     await leavingClientWhen(buyer, model, () => answered.mock.calls.length > 0, stream)
     await until(() => upstream.visitsOf(name)[0]?.abortedAtMs !== undefined)
@@ -194,7 +194,6 @@ test.each([
   ['a stream', true],
   ['a whole answer', false],
 ])('a client that leaves %s while its upstream is failing pays nothing', async (_what, stream) => {
-  const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
   const name = `failing-${stream}`
   const baseUrl = upstream.serve(name, async (wire) => {
     await wire.raw('HTTP/1.1 500 Oh\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{')
@@ -202,6 +201,7 @@ test.each([
   })
   const model = stream ? 'openai/gpt-4' : 'openai/gpt-4-turbo'
   await gateway.listing({ model, baseUrl })
+  const answered = vi.spyOn(Exchange.prototype, 'onResponseStart')
   const buyer = await gateway.buyer()
   await leavingClientWhen(buyer, model, () => answered.mock.calls.length > 0, stream)
   await until(() => upstream.visitsOf(name)[0]?.abortedAtMs !== undefined)

@@ -167,7 +167,12 @@ test('nothing secret is in anything that a gateway at trace level writes, also w
       const model = ['openai/gpt-4-turbo', 'openai/gpt-4.1-nano', 'openai/o3', 'openai/gpt-4', 'openai/o1'][
         index
       ]
-      await operator.listing({ model: model as string, name: `${name} ${shape}`, baseUrl, key: `${upstreamKey}${index}` })
+      await operator.listing({
+        model: model as string,
+        name: `${name} ${shape}`,
+        baseUrl,
+        key: `${upstreamKey}${index}`,
+      })
     }
     const model = ['gpt-4-turbo', 'gpt-4.1-nano', 'o3', 'gpt-4', 'o1'][index] as string
     const asked = openChat(gateway, key, { model, content: prompt, stream: name === 'broken' })

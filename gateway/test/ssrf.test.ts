@@ -84,9 +84,9 @@ afterAll(async () => {
   await world.close()
 })
 
-function list(baseUrl: string, send = seller) {
+function list(baseUrl: string | undefined, send = seller, provider = 'openai') {
   return send('post', '/api/marketplace/listings').send({
-    provider: 'openai',
+    provider,
     name: 'my own server',
     baseUrl,
     key: `sk-${randomUUID()}`,
@@ -187,6 +187,13 @@ test('a base URL that means another place than it says is refused when it is lis
   }
   expect(world.dialled).toEqual([])
   expect(world.decoy.connections()).toBe(0)
+})
+
+test("a provider on the operator's own machine is not a seller's to sell", async () => {
+  for (const baseUrl of [undefined, 'http://127.0.0.1:11434/v1']) {
+    const { status, body } = await list(baseUrl, seller, 'ollama')
+    expect([status, body.error?.param]).toEqual([403, 'provider'])
+  }
 })
 
 test('an address in a base URL is not called, nor asked for a proof, however it came to stand there', async () => {

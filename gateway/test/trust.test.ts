@@ -115,6 +115,8 @@ test('a seller whose own server adds a third to every count is paid by our count
     prompt_tokens: Math.ceil(own.prompt * 1.03) + 20,
     completion_tokens: Math.ceil(own.completion * 1.03) + 20,
   })
+  // Once it is booked, its record can be read.
+  expect(await gateway.bookedNanos(first.id)).toBeGreaterThan(0n)
   const { rows } = await gateway.database.database.pool.query(
     'SELECT usage_source FROM ledger.usage_record WHERE id = $1',
     [parseId('gen-', first.id)],

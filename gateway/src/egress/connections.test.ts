@@ -105,6 +105,24 @@ test('an answer without an end of its own that is reset while it is held back ha
   expect(uncaught).not.toHaveBeenCalled()
 })
 
+test.each(['end', 'resetAndDestroy'] as const)(
+  'an answer in pieces that is cut (%s) was cut, with keep-alive or without',
+  async (end) => {
+    for (const connection of ['close', 'keep-alive']) {
+      const origin = await startServer((socket) => {
+        socket.write(
+          `${HEAD}connection: ${connection}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`,
+          () => setTimeout(() => socket[end](), 20),
+        )
+      })
+      expect(await ask(openClient(origin))).toMatchObject({
+        text: 'hello',
+        failure: { class: 'server_error' },
+      })
+    }
+  },
+)
+
 const ok = `${HEAD}content-length: 2\r\n\r\nok`
 
 test.each(['destroy', 'resetAndDestroy'] as const)(

@@ -57,12 +57,12 @@ export function createConnections(): Connections {
     watch(socket) {
       const use: Use = { call: undefined, requests: 0, readBefore: 0 }
       uses.set(socket, use)
-      
+      socket.prependListener('end', () => use.call?.runOut())
       socket.prependListener('error', (error: NodeJS.ErrnoException) => {
         const unheard = use.requests > 1 && socket.bytesRead === use.readBefore
         if (unheard && CLOSED.has(error.code ?? '')) stale.add(error)
         // Under its own name undici takes it for the end of an answer that has no other.
-        
+        if (error.code === 'ECONNRESET') error.code = 'UND_ERR_SOCKET'
       })
     },
     starting(call) {

@@ -240,6 +240,8 @@ function classify(error: Error, headersSeen: boolean): ExchangeFailure {
     return { class: error.reason === 'our_rules' ? 'own_fault' : 'network', message }
   }
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return { class: 'network', message }
+  // An answer in pieces that was cut: without keep-alive, the parser is the one to notice.
+  if (/Invalid EOF state/.test(message)) return { class: headersSeen ? 'server_error' : 'network', message }
   if (
     error.name === 'HTTPParserError' ||
     code.startsWith('HPE_') ||

@@ -1,6 +1,6 @@
 import { GatewayError } from '../platform/errors.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
-import type { Lease } from '../routing/capacity.ts'
+import type { Lease } from '../routing/lease.ts'
 
 /** How a running request is reached from outside: to end it, and to keep what it has taken. */
 export interface CutOff {

@@ -39,9 +39,9 @@ export class RequestTrace {
     this.answeredBy = offer
   }
 
-  /** The attempt is decided: it failed, or its first content is here, or its JSON answer is whole. */
-  attemptEnded(offer: Offer, outcome: OutcomeClass): void {
-    const durationMs = this.#clock.monotonicMs() - this.#attemptMs
+  /** The attempt was decided at `atMs`: it failed, or its first content is here, or its JSON answer is whole. */
+  attemptEnded(offer: Offer, outcome: OutcomeClass, atMs = this.#clock.monotonicMs()): void {
+    const durationMs = atMs - this.#attemptMs
     if (outcome !== 'ok' && outcome !== 'client_gone') this.answeredBy = undefined
     this.#upstreamMs += durationMs
     this.attempts.push({ listingId: offer.listingId, provider: offer.provider.id, outcome, durationMs })

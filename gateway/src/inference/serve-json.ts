@@ -14,7 +14,7 @@ import {
   type WireFormat,
 } from '../providers/provider.ts'
 import { outputTokens } from '../providers/usage.ts'
-import type { Lease } from '../routing/capacity.ts'
+import type { Lease } from '../routing/lease.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import { conclude, hashOf } from './conclude.ts'
 import type { CutOff } from './cut-off.ts'

@@ -6,7 +6,7 @@ import { formatUsd } from '../platform/money.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
 import type { ReplyIdentity, StreamReader } from '../providers/provider.ts'
 import { outputTokens, type Usage } from '../providers/usage.ts'
-import type { Lease } from '../routing/capacity.ts'
+import type { Lease } from '../routing/lease.ts'
 import type { End } from '../settlement/who-pays.ts'
 import type { AdmittedChat } from './admit-chat.ts'
 import type { ClientStream } from './client-stream.ts'
@@ -127,10 +127,14 @@ async function openRelay(
   response.on('close', onClose)
   if (response.destroyed) onClose()
   client.onDrain(() => relay.resume())
-  const failure = await relay.opened
+  await relay.opened
   patience.stop()
+  const decidedMs = deps.clock.monotonicMs()
+  const failure = await relay.flowing
   response.off('close', onClose)
-  trace.attemptEnded(offer, failure?.class ?? 'ok')
+  trace.attemptEnded(offer, failure?.class ?? 'ok', decidedMs)
+  // Ended by us before anything was sent: nobody else is to be asked.
+  if (failure && cut.reason) throw cut.reason
   if (!failure) return { served: { relay, reader, measure, offer, lease, attemptNumber } }
   if (failure.integrity) deps.watch.calledUndeclaredTool(offer, identity.id)
   return { failure }

@@ -30,6 +30,8 @@ const unfinished: UpstreamFailure = {
   message: 'the stream ended before it was finished',
 }
 
+const clientLeft: UpstreamFailure = { class: 'client_gone', message: 'the client left' }
+
 const tooMuchChatter: UpstreamFailure = {
   class: 'malformed',
   message: 'too much between two pieces of content',
@@ -84,9 +86,13 @@ export class StreamRelay implements ExchangeHandler {
   #drainTimer: NodeJS.Timeout | undefined
   #unlabelled: FirstBytes | undefined
 
+  /** The first content is here; or why none will be. */
   readonly opened: Promise<UpstreamFailure | undefined>
+  /** The first content has gone out; until then another upstream may take over, and this is why one must. */
+  readonly flowing: Promise<UpstreamFailure | undefined>
   readonly ended: Promise<StreamEnd>
   #resolveOpened!: (failure: UpstreamFailure | undefined) => void
+  #resolveFlowing!: (failure: UpstreamFailure | undefined) => void
   #resolveEnded!: (end: StreamEnd) => void
 
   usage: Usage | undefined
@@ -101,6 +107,9 @@ export class StreamRelay implements ExchangeHandler {
     this.#counter = new OutputCounter(deps.tokenizer)
     this.opened = new Promise((resolve) => {
       this.#resolveOpened = resolve
+    })
+    this.flowing = new Promise((resolve) => {
+      this.#resolveFlowing = resolve
     })
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve
@@ -288,6 +297,7 @@ export class StreamRelay implements ExchangeHandler {
   #flow(): void {
     if (this.#stage !== 'opening') return
     this.#stage = 'flowing'
+    this.#resolveFlowing(undefined)
     const keptUp = this.#buffered === '' || this.#deps.sink.write(this.#buffered)
     this.#buffered = ''
     if (this.#endWhenOpen) this.#end(this.#endWhenOpen)
@@ -322,8 +332,9 @@ export class StreamRelay implements ExchangeHandler {
 
   #fail(failure: UpstreamFailure): void {
     if (this.#stage === 'over') return
-    // First: before any content this is a failed attempt, and the end of the relay is nobody's concern.
+    // First: before any content has gone out this is a failed attempt, and the end of the relay is nobody's concern.
     this.#resolveOpened(failure)
+    this.#resolveFlowing(failure)
     this.#end({ kind: 'upstream_failed', failure })
   }
 
@@ -335,9 +346,9 @@ export class StreamRelay implements ExchangeHandler {
     else this.#exchange?.abort()
     // The usage came, for a client that had left.
     const told: StreamEnd = end.kind === 'complete' && this.#drainTimer ? { kind: 'client_gone' } : end
-    this.#resolveOpened(
-      told.kind === 'client_gone' ? { class: 'client_gone', message: 'the client left' } : undefined,
-    )
+    const left = told.kind === 'client_gone' ? clientLeft : undefined
+    this.#resolveOpened(left)
+    this.#resolveFlowing(left)
     this.#resolveEnded(told)
   }
 }

@@ -46,6 +46,11 @@ export class SlidingWindow {
     return { ok: true }
   }
 
+  /** Takes `amount` of which `waitMs` has just said that it fits. */
+  count(amount: number, nowMs: number): void {
+    this.add(amount, this.advance(nowMs))
+  }
+
   /** How long until `amount` fits if nobody else takes: 0 now, `Infinity` never. Takes nothing. */
   waitMs(amount: number, nowMs: number): number {
     const now = this.advance(nowMs)
@@ -79,6 +84,11 @@ export class SlidingWindow {
   remaining(nowMs: number): number {
     this.advance(nowMs)
     return Math.max(0, this.limit - this.total)
+  }
+
+  /** What could be taken now, of the limit: 0 to 1. */
+  remainingShare(nowMs: number): number {
+    return this.limit > 0 ? this.remaining(nowMs) / this.limit : 0
   }
 
   /** How long until everything taken so far has left the window. */

@@ -1,7 +1,7 @@
 import { type RequestHandler, Router } from 'express'
 import { userOf } from '../http/principal.ts'
 import { type DashboardDeps, dashboardOf } from './dashboard.ts'
-import { listingIdOf } from './routes.ts'
+import { listingIdOf } from './listing-id.ts'
 
 /** The seller's dashboard of one listing. Paths relative to `/api`. */
 export function createDashboardRoutes(deps: DashboardDeps & { authenticate: RequestHandler }): Router {

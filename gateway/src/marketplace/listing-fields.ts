@@ -65,11 +65,22 @@ export function baseUrlFor(
   { provider, text, actor }: { provider: ProviderConfig; text: string | undefined; actor: Actor },
 ): string {
   const ports = isOperator(actor) ? 'any_port' : 'port_443'
-  return checkBaseUrl(text, {
+  const baseUrl = checkBaseUrl(text, {
     provider,
     anyHost: config.allowPrivateUpstreams && isOperator(actor),
     custom: config.allowCustomEndpoints ? ports : undefined,
   })
+  // A provider that is a machine of the operator's, such as Ollama, is not a seller's to sell.
+  if (!isOperator(actor) && !baseUrl.startsWith('https://')) {
+    throw new GatewayError(
+      'forbidden',
+      `Only an operator can list ${provider.name}: it runs on his own machines.`,
+      {
+        param: 'provider',
+      },
+    )
+  }
+  return baseUrl
 }
 
 interface ListedModel {

@@ -1,4 +1,4 @@
-import { type Request, type RequestHandler, Router } from 'express'
+import { type RequestHandler, Router } from 'express'
 import type { z } from 'zod'
 import { cursorId } from '../audit/page.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -6,6 +6,7 @@ import { userOf } from '../http/principal.ts'
 import { validate } from '../http/validate.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId, parseId } from '../platform/ids.ts'
+import { listingIdOf } from './listing-id.ts'
 import type { Listings } from './listings.ts'
 import type { PriceBook } from './price-book.ts'
 import type { ReputationView } from './reputation-view.ts'
@@ -86,12 +87,6 @@ function queryOf(query: z.output<typeof listListingsQuery>, catalog: Pick<Catalo
     limit,
     own: scope === 'own',
   }
-}
-
-export function listingIdOf(request: Request): string {
-  const id = parseId('lst-', String(request.params.id))
-  if (id) return id
-  throw new GatewayError('not_found', 'There is no such listing. GET /api/marketplace/listings lists yours.')
 }
 
 function organisationNamed(named: string): string {

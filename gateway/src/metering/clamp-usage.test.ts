@@ -9,7 +9,9 @@ const own: OwnCount = { promptMax: 100, completionMax: 50, hears: false, speaks:
 const usage = (change: Partial<Usage>): Usage => ({ ...noUsage, ...change })
 const request: ChatRequest = {
   model: 'test/model',
-  messages: [{ role: 'user', content: 'Tell me about the weather in Paris, and what to wear for it. '.repeat(20) }],
+  messages: [
+    { role: 'user', content: 'Tell me about the weather in Paris, and what to wear for it. '.repeat(20) },
+  ],
 }
 
 test('a report within our count is billed as it is', () => {

@@ -204,13 +204,11 @@ export function createBreakers(deps: BreakersDeps): Breakers {
 
   /** Forgets the oldest record without trouble; if all have some, the oldest. */
   function evict(): void {
-    let victim: Record | undefined
+    let [victim] = records.values()
     for (const record of records.values()) {
-      victim ??= record
-      if (record.shell === undefined) {
-        victim = record
-        break
-      }
+      if (record.shell !== undefined) continue
+      victim = record
+      break
     }
     if (victim === undefined) return
     dismantle(victim)
@@ -265,8 +263,7 @@ export function createBreakers(deps: BreakersDeps): Breakers {
     shell.circuit.fire(failed).then(settled, settled)
   }
 
-  const health = { records, around, ejections, knownOrigins: deps.knownOrigins }
-  if (deps.metrics) registerHealthMetrics(deps.metrics, health)
+  registerHealthMetrics(deps.metrics, { records, around, ejections, knownOrigins: deps.knownOrigins })
 
   return {
     standing,

@@ -1,8 +1,9 @@
 /** A lease: what an attempt has taken of a listing and of one of its models, until it is over or given up for lost. */
+import type { Amount } from '../limits/calendar-window.ts'
 import type { OutcomeClass } from '../providers/outcome.ts'
-import type { Lease, LeaseUse } from './capacity.ts'
 import type { Asked, Use } from './capacity-use.ts'
 import type { Timed, Wheel } from './capacity-wheel.ts'
+import type { Lease, LeaseUse } from './lease.ts'
 
 /** After we cut an upstream off, it goes on counting the request until it hears of it. */
 const CUT_OFF_MS = 250
@@ -46,95 +47,96 @@ export class RunningLease implements Lease, Timed {
   dueMs = 0
   before: Timed | undefined
   after: Timed | undefined
-  readonly #home: LeaseHome
-  readonly #listing: ListingUse
-  readonly #model: Use
-  readonly #taken: Asked
-  readonly #takenAtMs: number
-  readonly #dayMs: number
-  #place: 'taken' | 'lost' | 'free' = 'taken'
-  #ended = false
+  private readonly home: LeaseHome
+  private readonly listing: ListingUse
+  private readonly model: Use
+  private readonly taken: Asked
+  private readonly takenAtMs: number
+  private readonly dayMs: number
+  private place: 'taken' | 'lost' | 'free' = 'taken'
+  private ended = false
   /** What it has set aside counts as used, because nobody may ever tell. */
-  #kept = false
+  private kept = false
 
   constructor(
     home: LeaseHome,
     { listing, model, taken, nowMs }: { listing: ListingUse; model: Use; taken: Asked; nowMs: number },
   ) {
-    this.#home = home
-    this.#listing = listing
-    this.#model = model
-    this.#taken = taken
-    this.#takenAtMs = nowMs
+    this.home = home
+    this.listing = listing
+    this.model = model
+    this.taken = taken
+    this.takenAtMs = nowMs
     const times = { nowMs, wallMs: home.wallMs() }
-    this.#dayMs = listing.use.take(taken, times)
+    this.dayMs = listing.use.take(taken, times)
     model.take(taken, times)
     home.wheel.add(this, nowMs + home.leaseMs)
   }
 
   renew(): void {
-    if (this.#ended) return
-    const dueMs = this.#home.nowMs() + this.#home.leaseMs
-    if (this.#place === 'taken') {
+    if (this.ended) return
+    const dueMs = this.home.nowMs() + this.home.leaseMs
+    if (this.place === 'taken') {
       this.dueMs = dueMs
       return
     }
     // It was given up for lost and lives: the upstream counts it, so it must count here, above the limit or not.
-    this.#place = 'taken'
-    this.#listing.use.running += 1
-    this.#model.running += 1
-    this.#home.wheel.add(this, dueMs)
+    this.place = 'taken'
+    this.listing.use.running += 1
+    this.model.running += 1
+    this.home.wheel.add(this, dueMs)
   }
 
   end(outcome: OutcomeClass, { tokens, costNanos }: LeaseUse = {}): void {
-    if (this.#ended) return
-    this.#ended = true
-    const { tokens: takenTokens, nanos: takenNanos } = this.#taken
-    const free = UNBILLED.has(outcome)
-    const usedTokens = tokens ?? (free ? 0 : takenTokens)
+    if (this.ended) return
+    this.ended = true
+    const usedTokens = tokens ?? (UNBILLED.has(outcome) ? 0 : this.taken.tokens)
     // Only what was served is billed.
-    const usedNanos = costNanos ?? 0n
-    this.#keep()
-    this.#correct({ tokens: usedTokens - takenTokens, nanos: usedNanos - takenNanos })
-    if (this.#place === 'taken' && CUT_OFF.has(outcome)) {
-      this.#home.wheel.remove(this)
-      this.#home.wheel.add(this, this.#home.nowMs() + CUT_OFF_MS)
-    } else if (this.#place === 'taken') {
-      this.#home.wheel.remove(this)
-      this.#leave('free')
+    this.settle({ tokens: usedTokens, nanos: costNanos ?? 0n })
+    if (this.place === 'taken' && CUT_OFF.has(outcome)) {
+      this.home.wheel.remove(this)
+      this.home.wheel.add(this, this.home.nowMs() + CUT_OFF_MS)
+    } else if (this.place === 'taken') {
+      this.home.wheel.remove(this)
+      this.leave('free')
     }
-    this.#home.freed(this.#listing)
+    this.home.freed(this.listing)
   }
 
   /** Its time in the wheel is over: it was lost, or was cut off a while ago. */
   due(): void {
-    this.#leave(this.#ended ? 'free' : 'lost')
-    if (!this.#ended) {
-      this.#home.lost()
-      this.#keep()
+    this.leave(this.ended ? 'free' : 'lost')
+    if (!this.ended) {
+      this.home.lost()
+      this.keep()
     }
-    this.#home.freed(this.#listing)
+    this.home.freed(this.listing)
   }
 
-  #leave(place: 'lost' | 'free'): void {
-    this.#place = place
-    this.#listing.use.running -= 1
-    this.#model.running -= 1
+  private leave(place: 'lost' | 'free'): void {
+    this.place = place
+    this.listing.use.running -= 1
+    this.model.running -= 1
   }
 
-  #correct(delta: { tokens: number; nanos: bigint }): void {
-    const wallMs = this.#home.wallMs()
-    for (const use of [this.#listing.use, this.#model]) {
-      use.correctRate(delta.tokens, this.#takenAtMs)
-      use.calendar.correct(this.#dayMs, delta, wallMs)
-    }
+  private settle(used: Amount): void {
+    const taken = this.taken
+    const wallMs = this.home.wallMs()
+    this.settleAt(this.listing.use, { taken, used }, wallMs)
+    this.settleAt(this.model, { taken, used }, wallMs)
   }
 
-  #keep(): void {
-    if (this.#kept) return
-    this.#kept = true
-    const wallMs = this.#home.wallMs()
-    this.#listing.use.calendar.keep(this.#dayMs, this.#taken, wallMs)
-    this.#model.calendar.keep(this.#dayMs, this.#taken, wallMs)
+  private settleAt(use: Use, change: { taken: Amount; used: Amount }, wallMs: number): void {
+    use.correctRate(change.used.tokens - change.taken.tokens, this.takenAtMs)
+    if (this.kept) use.calendar.correct(this.dayMs, change, wallMs)
+    else use.calendar.settle(this.dayMs, change, wallMs)
+  }
+
+  private keep(): void {
+    if (this.kept) return
+    this.kept = true
+    const wallMs = this.home.wallMs()
+    this.listing.use.calendar.keep(this.dayMs, this.taken, wallMs)
+    this.model.calendar.keep(this.dayMs, this.taken, wallMs)
   }
 }

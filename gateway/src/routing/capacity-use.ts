@@ -28,51 +28,60 @@ export class Use {
   readonly calendar: CalendarWindow
   /** Why `waitMs` last said to wait; written instead of returned, because it is asked for every offer of every request. */
   fullBy: CapacityKind = 'rate'
-  #requests: SlidingWindow | undefined
-  #tokens: SlidingWindow | undefined
+  private requests: SlidingWindow | undefined
+  private tokens: SlidingWindow | undefined
   /** The last that were seen; for whoever looks at the listing without an offer of it. */
   limits: CapacityLimits
+
+  // Of the limits, what is asked most: an offer has thirty members, and reading some of a thousand offers is what takes time.
+  private places: number | undefined
+  private hasDays = false
+  private fittedTo: CapacityLimits | undefined
 
   constructor(limits: CapacityLimits, spent?: Spent) {
     this.limits = limits
     this.calendar = new CalendarWindow(spent)
+    this.fit(limits)
   }
 
   /** Brings the windows to the present limits; what was taken under the old ones stays taken. */
   fit(limits: CapacityLimits): void {
     this.limits = limits
-    this.#requests = fitted(this.#requests, limits.requestsPerMinute)
-    this.#tokens = fitted(this.#tokens, limits.tokensPerMinute)
+    this.fittedTo = limits
+    this.places = limits.concurrency
+    this.hasDays = limitsDays(limits)
+    this.requests = fitted(this.requests, limits.requestsPerMinute)
+    this.tokens = fitted(this.tokens, limits.tokensPerMinute)
   }
 
-  take({ tokens, nanos }: Asked, { nowMs, wallMs }: { nowMs: number; wallMs: number }): number {
+  /** Takes what `waitMs` has just said that fits. Returns the day it counts for. */
+  take(asked: Asked, { nowMs, wallMs }: { nowMs: number; wallMs: number }): number {
     this.running += 1
-    this.#requests?.take(1, nowMs)
-    this.#tokens?.take(tokens, nowMs)
-    return this.calendar.take({ tokens, nanos }, wallMs)
+    this.requests?.count(1, nowMs)
+    this.tokens?.count(asked.tokens, nowMs)
+    return this.calendar.take(asked, wallMs)
   }
 
   correctRate(tokens: number, takenAtMs: number): void {
-    this.#tokens?.correct(tokens, takenAtMs)
+    this.tokens?.correct(tokens, takenAtMs)
   }
 
   /** 0 when it fits, `Infinity` when it never does. Writes `fullBy`. `wallMs` is read only where days are limited. */
   waitMs(limits: CapacityLimits, asked: Asked, nowMs: number, wallMs: () => number): number {
     // A limit that was raised since opens at once, not when somebody next gets in.
-    if (limits !== this.limits) this.fit(limits)
-    const requestWaitMs = this.#requests?.waitMs(1, nowMs) ?? 0
-    const tokenWaitMs =
-      this.#tokens?.waitMs(asked.tokens, nowMs) ?? neverOver(asked.tokens, limits.tokensPerMinute)
+    if (limits !== this.fittedTo) this.fit(limits)
+    const requestWaitMs = this.requests?.waitMs(1, nowMs) ?? 0
+    const tokenWaitMs = this.tokens?.waitMs(asked.tokens, nowMs) ?? 0
     let waitMs = requestWaitMs > tokenWaitMs ? requestWaitMs : tokenWaitMs
     this.fullBy = 'rate'
-    if (limits.concurrency !== undefined && this.running >= places(limits.concurrency, asked.share)) {
+    if (this.places !== undefined && this.running >= shareOf(this.places, asked.share)) {
       if (waitMs === 0) this.fullBy = 'concurrency'
       waitMs = Math.max(waitMs, PLACE_RETRY_MS)
     }
-    return limitsDays(limits) ? this.#calendarWaitMs(limits, asked, { waitMs, wallMs: wallMs() }) : waitMs
+    return this.hasDays ? this.calendarWaitMs(limits, asked, { waitMs, wallMs: wallMs() }) : waitMs
   }
 
-  #calendarWaitMs(
+  private calendarWaitMs(
     limits: CapacityLimits,
     asked: Asked,
     { waitMs, wallMs }: { waitMs: number; wallMs: number },
@@ -87,17 +96,15 @@ export class Use {
 
   /** Share of the scarcest limit that is left, 0 to 1. */
   headroom(limits: CapacityLimits, share: number, { nowMs, wallMs }: Times): number {
-    const { requestsPerMinute, tokensPerMinute, concurrency } = limits
+    if (limits !== this.fittedTo) this.fit(limits)
     let least = 1
-    if (concurrency !== undefined) {
-      const all = places(concurrency, share)
+    if (this.places !== undefined) {
+      const all = shareOf(this.places, share)
       least = (all - this.running) / all
     }
-    if (this.#requests && requestsPerMinute)
-      least = Math.min(least, this.#requests.remaining(nowMs) / requestsPerMinute)
-    if (this.#tokens && tokensPerMinute)
-      least = Math.min(least, this.#tokens.remaining(nowMs) / tokensPerMinute)
-    if (limitsDays(limits)) least = Math.min(least, 1 - this.calendar.fill(limits, wallMs()))
+    if (this.requests) least = Math.min(least, this.requests.remainingShare(nowMs))
+    if (this.tokens) least = Math.min(least, this.tokens.remainingShare(nowMs))
+    if (this.hasDays) least = Math.min(least, 1 - this.calendar.fill(limits, wallMs()))
     return Math.max(0, least)
   }
 
@@ -109,9 +116,9 @@ export class Use {
     const readings: CapacityReadings = {}
     if (concurrency !== undefined) readings.concurrency = { used: this.running, limit: concurrency }
     if (requestsPerMinute !== undefined)
-      readings.requestsPerMinute = rateReading(this.#requests, requestsPerMinute, nowMs)
+      readings.requestsPerMinute = rateReading(this.requests, requestsPerMinute, nowMs)
     if (tokensPerMinute !== undefined)
-      readings.tokensPerMinute = rateReading(this.#tokens, tokensPerMinute, nowMs)
+      readings.tokensPerMinute = rateReading(this.tokens, tokensPerMinute, nowMs)
     if (tokensPerDay !== undefined) readings.tokensPerDay = { used: day.tokens, limit: tokensPerDay }
     if (tokensPerMonth !== undefined) readings.tokensPerMonth = { used: month.tokens, limit: tokensPerMonth }
     if (nanosPerDay !== undefined) readings.nanosPerDay = { used: day.nanos, limit: nanosPerDay }
@@ -125,14 +132,15 @@ export class Use {
 
   isRateIdle(nowMs: number): boolean {
     return (
-      this.running === 0 && (this.#requests?.isIdle(nowMs) ?? true) && (this.#tokens?.isIdle(nowMs) ?? true)
+      this.running === 0 && (this.requests?.isIdle(nowMs) ?? true) && (this.tokens?.isIdle(nowMs) ?? true)
     )
   }
 
-  /** Gives back the 3 KB of windows that hold nothing; the calendar is small and stays. */
+  /** Gives back the 3 KB of windows that hold nothing; the calendar is small and stays. The next look makes new ones. */
   dropWindows(): void {
-    this.#requests = undefined
-    this.#tokens = undefined
+    this.fittedTo = undefined
+    this.requests = undefined
+    this.tokens = undefined
   }
 }
 
@@ -175,11 +183,7 @@ function limitsDays({ tokensPerDay, tokensPerMonth, nanosPerDay, nanosPerMonth }
   )
 }
 
-function neverOver(tokens: number, limit: number | undefined): number {
-  return limit !== undefined && tokens > limit ? Number.POSITIVE_INFINITY : 0
-}
-
-function places(concurrency: number, share: number): number {
+function shareOf(concurrency: number, share: number): number {
   return share === 1 ? concurrency : Math.min(concurrency, Math.max(1, Math.floor(concurrency * share)))
 }
 

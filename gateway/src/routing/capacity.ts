@@ -6,10 +6,10 @@
 import type { Spent, WindowClosed } from '../limits/calendar-window.ts'
 import type { CapacityLimits } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { OutcomeClass } from '../providers/outcome.ts'
 import { type LeaseHome, type ListingUse, RunningLease } from './capacity-leases.ts'
 import { type Asked, type CapacityKind, type CapacityReadings, fitsUnused, Use } from './capacity-use.ts'
 import { Wheel } from './capacity-wheel.ts'
+import type { Lease } from './lease.ts'
 
 export type { CapacityKind } from './capacity-use.ts'
 
@@ -32,28 +32,6 @@ export interface Load {
   share?: number
   /** What it may cost at most; only needed where money is limited. */
   costNanos?: bigint
-}
-
-/** What an attempt has taken. Whoever holds it ends it exactly when the attempt is over. */
-export interface Lease {
-  /** Gives back what was taken, corrects it to what was used, and tells how it went. Only the first call counts. */
-  end(outcome: OutcomeClass, used?: LeaseUse): void
-  /** The attempt still runs. A lease that is neither ended nor renewed for two minutes gives its place up as lost. */
-  renew(): void
-}
-
-/** What an attempt came to use, as far as it is known. */
-export interface LeaseUse {
-  tokens?: number
-  /** What the buyer is billed. */
-  costNanos?: bigint
-  retryAfterMs?: number
-  /** From the attempt's start to its first content. */
-  ttftMs?: number
-  /** From the attempt's start to its end. */
-  durationMs?: number
-  /** Completion tokens. */
-  outputTokens?: number
 }
 
 interface UseView {

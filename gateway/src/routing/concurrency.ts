@@ -5,7 +5,7 @@
 import type { Offer } from '../marketplace/offer.ts'
 
 /** reliability.md §6.2, row R. */
-export const concurrencyRules = {
+const concurrencyRules = {
   windowMs: 300_000,
   cutAtShare: 0.5,
   minimumOutcomes: 3,

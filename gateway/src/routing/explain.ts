@@ -4,7 +4,8 @@
  */
 import { featuresIn } from '../catalog/features.ts'
 import { formatId } from '../platform/ids.ts'
-import { type Choice, type Exclusion, exclusionOf, type Loss, type RouteRequest } from './choose.ts'
+import type { Choice, Exclusion, Loss, RouteRequest } from './choice.ts'
+import { exclusionOf } from './choose.ts'
 import { type DensePool, expectedAttos, type PoolOffer, pricesAt, STEPS } from './pool.ts'
 import { chancesOf, MAX_RANKED } from './rank.ts'
 

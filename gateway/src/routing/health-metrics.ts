@@ -14,9 +14,10 @@ const level = { closed: 0, half_open: 1, open: 2 } as const
 const CUSTOM = 'custom'
 
 export function registerHealthMetrics(
-  metrics: Pick<Metrics, 'samples' | 'gauge' | 'counter'>,
+  metrics: Pick<Metrics, 'samples' | 'gauge' | 'counter'> | undefined,
   health: HealthSeries,
 ): void {
+  if (!metrics) return
   const { around, ejections } = health
   metrics.samples(
     'gateway_breaker_state',

@@ -2,16 +2,20 @@
  * Takes what an attempt needs (a breaker's ticket and the listing's capacity) and lets follow, once, what must follow
  * from its end: capacity back, breaker told, rests begun, a dead key's listing disabled.
  */
+
 import type { Offer } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
 import type { Breakers, Ticket } from './breakers.ts'
-import type { Capacity, Lease, LeaseUse, Load } from './capacity.ts'
+import type { Capacity, Load } from './capacity.ts'
 import { consequences, type FailedAttempt } from './failover.ts'
+import type { Lease, LeaseUse } from './lease.ts'
+import { type AttemptLoad, loadOf } from './load.ts'
 import { createMalformedLog } from './malformed-log.ts'
-import { type AttemptLoad, loadOf, type Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Rests } from './rests.ts'
+import type { Taken } from './taken.ts'
 
 /** Listings whose last success is remembered. */
 const MAX_SERVED = 20_000
@@ -20,22 +24,6 @@ const MAX_SERVED = 20_000
 export interface Market {
   offersFor(model: string): readonly Offer[]
   pause(listingId: string, state: 'disabled' | 'quarantined', reason: string): Promise<void>
-}
-
-export interface Taken {
-  offer: Offer
-  lease: Lease
-  /** On the monotonic clock. */
-  beganMs: number
-  /**
-   * Ends the lease of an attempt that failed, and returns the failure as it is judged: a failed connection may be ours.
-   * `innocent` keeps it from the listing's record.
-   */
-  fail(failure: UpstreamFailure, options: { innocent: boolean }): UpstreamFailure
-  /** Ends the lease of a doubtful refusal; what it says of the listing is told by the first call of what is returned. */
-  suspend(failure: UpstreamFailure): (verdict: 'user_error' | 'malformed') => void
-  /** Calls `then` when the lease has ended, at once if it has. */
-  whenEnded(then: () => void): void
 }
 
 export interface Leases {

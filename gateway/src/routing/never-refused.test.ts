@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest'
 import { type StrictLimits, StrictUpstream, type Visit } from '../../test/support/strict-upstream.ts'
 import { SlidingWindow } from '../limits/sliding-window.ts'
-import { type Capacity, createCapacity, type Lease } from './capacity.ts'
+import { type Capacity, createCapacity } from './capacity.ts'
+import type { Lease } from './lease.ts'
 import { randomOf } from './seeded-random.ts'
 
 const MINUTES = 8

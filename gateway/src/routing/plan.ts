@@ -1,26 +1,18 @@
 /** Which offers may serve a request, in which order, and why the others may not. */
-import type { Model } from '../catalog/catalog.ts'
 import { type Feature, featuresIn, memberFor } from '../catalog/features.ts'
 import type { Offer } from '../marketplace/offer.ts'
 import { worstCase } from '../metering/price-usage.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatUsd } from '../platform/money.ts'
-import { type Choice, choose, type Exclusion, exclusionOf, placeBits, type RouteRequest } from './choose.ts'
+import type { Choice, Exclusion, RouteRequest } from './choice.ts'
+import { choose, exclusionOf, placeBits } from './choose.ts'
 import { noCapacity } from './failover.ts'
-import type { Leases, Taken } from './leases.ts'
+import { type AttemptLoad, loadOf, type ModelAsk } from './load.ts'
 import type { RoutingPolicy } from './policy.ts'
 import type { DensePool } from './pool.ts'
 import type { LivePool, Pools } from './pools.ts'
 import { MAX_RANKED } from './rank.ts'
-
-/** A model that may answer, and what the request comes to there. */
-export interface ModelAsk {
-  model: Model
-  /** Upper estimate of the prompt. */
-  inputTokens: number
-  /** Of all choices together. */
-  maxOutputTokens: number
-}
+import type { Taken } from './taken.ts'
 
 export interface PlanRequest extends ModelAsk {
   /** Other models that may answer when nobody can serve the first, in this order. */
@@ -68,15 +60,12 @@ export interface Plan {
 
 export interface PlanDeps {
   pools: Pools
-  leases: Pick<Leases, 'waitMs' | 'fullForMs'>
+  /** How long until an offer may take a request of this load, and until it has room for it; see leases.ts. */
+  leases: {
+    waitMs(offer: Offer, load: AttemptLoad): number
+    fullForMs(offer: Offer, load: AttemptLoad): number
+  }
   stickyTo?: (request: PlanRequest, model: string) => string | undefined
-}
-
-/** What an attempt takes of a listing. */
-export interface AttemptLoad {
-  tokens: number
-  /** The worst case; asked only where money is limited. */
-  costNanos: () => bigint
 }
 
 export type Planned = { plan: Plan } | { refusal: GatewayError; mayWait: boolean }
@@ -120,15 +109,6 @@ export function decisionsOn(deps: PlanDeps, request: PlanRequest): Decision[] {
     (ask) =>
       decide(deps, request, { ask, live: deps.pools.of(ask.model, { fresh: true }), exact: true }).decision,
   )
-}
-
-/** What an attempt at `offer` takes of its listing. */
-export function loadOf({ asks }: Pick<Plan, 'asks'>, offer: Offer): AttemptLoad {
-  const { inputTokens = 0, maxOutputTokens = 0 } = asks.get(offer.model) ?? {}
-  return {
-    tokens: inputTokens + maxOutputTokens,
-    costNanos: () => worstCase({ inputTokens, maxOutputTokens, price: offer.price }),
-  }
 }
 
 interface Decided {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { choose, exclusionOf, placeBits, type RouteRequest } from './choose.ts'
+import type { RouteRequest } from './choice.ts'
+import { choose, exclusionOf, placeBits } from './choose.ts'
 import { type DensePool, densify, type Pool, type PoolOffer } from './pool.ts'
 import { MAX_RANKED } from './rank.ts'
 

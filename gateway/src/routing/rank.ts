@@ -2,7 +2,7 @@
  * The order of the offers that could serve a request: a seeded draw by weight, or by a measure. Pure. Floats serve as
  * weights here and nowhere as money.
  */
-import type { Choice, RouteRequest } from './choose.ts'
+import type { Choice, RouteRequest } from './choice.ts'
 import type { Sort } from './policy.ts'
 import { type DensePool, expectedAttos, marksOf } from './pool.ts'
 import { randomOf } from './seeded-random.ts'

@@ -2,7 +2,7 @@
 import type { Clock } from '../platform/clock.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { OutcomeClass } from '../providers/outcome.ts'
-import type { LeaseUse } from './capacity.ts'
+import type { LeaseUse } from './lease.ts'
 import type { Plan } from './plan.ts'
 import type { Attempt, TryOffer } from './serve.ts'
 

@@ -6,7 +6,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Offer } from '../marketplace/offer.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
-import type { Lease } from './capacity.ts'
 import {
   consequences,
   exhausted,
@@ -15,9 +14,11 @@ import {
   MAX_ATTEMPTS,
   rejectedRequest,
 } from './failover.ts'
-import type { Leases, Taken } from './leases.ts'
+import type { Lease } from './lease.ts'
+import type { Leases } from './leases.ts'
 import type { Plan } from './plan.ts'
 import { createRetryBudgets, type Flight } from './retry-budget.ts'
+import type { Taken } from './taken.ts'
 
 // Only before the third attempt, so that requests that failed together do not come back together.
 const SECOND_RETRY_MIN_MS = 50

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { GatewayError } from '../platform/errors.ts'
-import { type Capacity, createCapacity, type Lease } from './capacity.ts'
+import { type Capacity, createCapacity } from './capacity.ts'
+import type { Lease } from './lease.ts'
 import { createWaitingRoom, type WaitingRoom } from './waiting-room.ts'
 
 const offer = { listingId: 'l', model: 'm', concurrency: 3 }
@@ -32,6 +33,21 @@ function watch(promise: Promise<Lease>) {
     (error) => Object.assign(watched, { error, atMs: performance.now() }),
   )
   return watched
+}
+
+/** Callers that leave together. */
+class Leaving {
+  readonly #clients: AbortController[] = []
+
+  signal(): AbortSignal {
+    const client = new AbortController()
+    this.#clients.push(client)
+    return client.signal
+  }
+
+  leave(): void {
+    for (const client of this.#clients) client.abort()
+  }
 }
 
 test('thirty callers that allow two seconds are all served by three places of 50 ms, in the order they came', async () => {
@@ -88,21 +104,21 @@ test('nobody waits longer than two seconds, whatever was asked for', async () =>
 
 test('the caller after the 256th in line is sent away at once, and a line that was left is not full', async () => {
   for (const _ of [1, 2, 3]) take()
-  const leaving = new AbortController()
-  const line = Array.from({ length: 256 }, () => watch(wait(2_000, leaving.signal)))
+  const leaving = new Leaving()
+  const line = Array.from({ length: 256 }, () => watch(wait(2_000, leaving.signal())))
   const tooMany = watch(wait())
   await Promise.resolve()
   await Promise.resolve()
   expect(tooMany.error).toMatchObject({ code: 'no_capacity' })
-  leaving.abort()
+  leaving.leave()
   expect(room.state(9)).toEqual([{ model: 'm', waiting: 0 }])
   // However often a line fills and empties, it takes the next 256: turns nobody needs are used by others.
   for (let round = 0; round < 5; round += 1) {
-    const again = new AbortController()
-    const callers = Array.from({ length: 256 }, () => watch(wait(2_000, again.signal)))
+    const again = new Leaving()
+    const callers = Array.from({ length: 256 }, () => watch(wait(2_000, again.signal())))
     await vi.advanceTimersByTimeAsync(7)
     expect(callers.filter(({ error }) => error)).toEqual([])
-    again.abort()
+    again.leave()
     await vi.advanceTimersByTimeAsync(1)
   }
   expect(line.every(({ error }) => error?.code === 'request_timeout')).toBe(true)
@@ -110,11 +126,11 @@ test('the caller after the 256th in line is sent away at once, and a line that w
 
 test('a caller that leaves is not served, and the next in line is, without delay', async () => {
   const leases = [take(), take(), take()]
-  const leaving = new AbortController()
-  const left = Array.from({ length: 200 }, () => watch(wait(2_000, leaving.signal)))
+  const leaving = new Leaving()
+  const left = Array.from({ length: 200 }, () => watch(wait(2_000, leaving.signal())))
   const stayed = watch(wait())
   await vi.advanceTimersByTimeAsync(50)
-  leaving.abort()
+  leaving.leave()
   leases[0]?.end('ok')
   await vi.advanceTimersByTimeAsync(20)
   expect(stayed.lease).toBeDefined()

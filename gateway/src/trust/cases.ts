@@ -77,6 +77,7 @@ export interface CaseFilter {
 export function createCases(deps: CasesDeps): Cases {
   const { database, market, audit, clock, logger } = deps
   let accused = new Set<string>()
+  let turn: Promise<void> = Promise.resolve()
   let counted: { kind: string; state: string; count: number }[] = []
 
   async function load(): Promise<void> {
@@ -114,9 +115,15 @@ export function createCases(deps: CasesDeps): Cases {
     })
   }
 
-  async function followOne(id: string): Promise<void> {
-    const row = await findCase(database.prisma, id)
-    if (row) await follow(row)
+  /** One case at a time: two who plan the next part of the same would plan the same part. */
+  function followOne(id: string): Promise<void> {
+    const work = async () => {
+      const row = await findCase(database.prisma, id)
+      if (row) await follow(row)
+    }
+    const done = turn.then(work)
+    turn = done.catch(() => undefined)
+    return done
   }
 
   /** Brings about what a case calls for and has not had yet. */
@@ -176,7 +183,7 @@ export function createCases(deps: CasesDeps): Cases {
     },
     async followMoney() {
       for (const row of await unfinishedCases(database, CASES_A_ROUND)) {
-        await follow(row).catch((error) =>
+        await followOne(row.id).catch((error) =>
           logger.error(
             { err: error, caseId: row.id },
             'the earnings of an accused listing were not set aside',

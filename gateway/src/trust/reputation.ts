@@ -35,7 +35,7 @@ export interface Standing {
 
 const HALF_LIFE_MS = 14 * 86_400_000
 /** Completed attempts after which it is judged by itself. */
-export const PROVEN_AFTER = 50
+const PROVEN_AFTER = 50
 /** Failures that a breach of honesty weighs. */
 const FLAG_WEIGHT = 20
 const MIN_FACTOR = 0.05

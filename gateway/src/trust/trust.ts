@@ -1,21 +1,17 @@
 /** Watches what sellers do: counts beside their counts, keeps their reputation, and acts when the evidence is enough. */
 import type { Audit } from '../audit/audit.ts'
-import type { Answered } from '../inference/deps.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Offer } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import { formatId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import { type Cases, type CasesDeps, createCases } from './cases.ts'
-import { type Evidence, evidenceOf, isPair } from './count-evidence.ts'
-import { createNoiseBook, type Side } from './count-noise.ts'
-import { createRecords, MAX_RECORDS, type OfferRecord, showTest, weigh } from './records.ts'
+import { createExaminer } from './examine.ts'
+import { createRecords, MAX_RECORDS, type OfferRecord } from './records.ts'
 import { createReputations, type KeptReputations, MAX_OFFERS } from './reputations.ts'
 import { readRecord, writeRecord } from './stored-record.ts'
 import { loadRecords, loadReputations, saveRecords, saveReputations } from './trust-store.ts'
-import { verdictOf } from './verdict.ts'
 import { createWatch, type QueuedWatch } from './watch.ts'
 
 const SAVE_EVERY_MS = 30_000
@@ -43,67 +39,11 @@ export interface Trust {
 export async function createTrust(deps: TrustDeps): Promise<Trust> {
   const { database, metrics, clock, logger } = deps
   const records = createRecords()
-  const noise = createNoiseBook()
-  const opening = new Set<Promise<void>>()
   const cases = createCases({ ...deps, onCleared: (listingId) => records.forget(listingId) })
   const reputations = createReputations({ clock, isAccused: cases.isAccused })
 
-  function look(answered: Answered): void {
-    const { offer, model } = answered
-    const evidence = evidenceOf(answered)
-    if (offer.backing === 'key') {
-      for (const side of ['prompt', 'completion'] as const) {
-        const pair = evidence[side]
-        if (isPair(pair)) noise.learn(model, side, pair)
-      }
-      return
-    }
-    const record = records.of(offer)
-    const { clamped, unbelievable } = record.signs
-    record.signs = {
-      ...record.signs,
-      clamped: clamped + Number(answered.billedBy === 'clamped'),
-      unbelievable: unbelievable + Number(answered.billedBy === 'counted' && answered.reported !== undefined),
-    }
-    const alarm = weigh(record, evidence, (side: Side) => noise.of(model, side).noise)
-    judge(record, { alarm, evidence })
-  }
-
-  function flag(offer: Offer, requestId: string): void {
-    reputations.flag(offer)
-    // A vendor's model has its fancies; who answers there is not the seller.
-    if (offer.backing === 'key') return
-    const record = records.of(offer)
-    record.signs = { ...record.signs, undeclaredCalls: record.signs.undeclaredCalls + 1 }
-    logger.warn({ listingId: offer.listingId, requestId }, 'an undeclared tool call was stopped')
-    judge(record, { alarm: false })
-  }
-
-  function judge(record: OfferRecord, { alarm, evidence }: { alarm: boolean; evidence?: Evidence }): void {
-    records.touch(record)
-    const verdict = verdictOf(record.signs, { alarm, exact: evidence?.exact ?? true })
-    if (!verdict || cases.isAccused(record.listingId)) return
-    const { listingId, organisationId, model, signs, samples } = record
-    const work = cases
-      .open({
-        listingId,
-        organisationId,
-        model,
-        verdict,
-        evidence: {
-          tokenizer: evidence?.tokenizer ?? null,
-          exact: evidence?.exact ?? null,
-          test: showTest(record),
-          signs,
-          samples: samples.map((sample) => ({ ...sample, requestId: formatId('gen-', sample.requestId) })),
-        },
-      })
-      .catch((error) => logger.error({ err: error, listingId }, 'a case could not be opened'))
-      .finally(() => opening.delete(work))
-    opening.add(work)
-  }
-
-  const watch = createWatch({ logger, look, flag })
+  const examiner = createExaminer({ cases, records, reputations, logger })
+  const watch = createWatch({ logger, look: examiner.look, flag: examiner.flag })
 
   async function tidy(): Promise<void> {
     const changed = records.changed()
@@ -137,7 +77,7 @@ export async function createTrust(deps: TrustDeps): Promise<Trust> {
       clearInterval(timer)
       await watch.idle()
       await tidying
-      await Promise.allSettled([...opening])
+      await examiner.idle()
       await tidy().catch((error) =>
         logger.warn({ err: error }, 'what is known of sellers was not written down'),
       )

@@ -3,7 +3,8 @@
  * certain, and what of a day's or a month's limit is used.
  */
 import type { CapacityLimits } from '../../src/marketplace/offer.ts'
-import type { Capacity, CapacityOf, LeaseUse, Load } from '../../src/routing/capacity.ts'
+import type { Capacity, CapacityOf, Load } from '../../src/routing/capacity.ts'
+import type { LeaseUse } from '../../src/routing/lease.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** The window, a second for the ways and a second for counting in seconds. */

@@ -119,7 +119,9 @@ function tryOffer(
     const patience = startPatience(clock, one.stream ? FIRST_CONTENT_MS : WHOLE_ANSWER_MS, () =>
       fail({ class: 'timeout', message: 'silent' }),
     )
-    const line = deps.upstreams.get(offer.listingId)?.send(callOf(one, offer), { content, done, failed: fail })
+    const line = deps.upstreams
+      .get(offer.listingId)
+      ?.send(callOf(one, offer), { content, done, failed: fail })
     const renewal = everySoOften(time, () => lease.renew())
     if (signal.aborted) leave()
     else signal.addEventListener('abort', leave)

@@ -51,6 +51,8 @@ export interface Fault {
   /** Elapsed. */
   fromMs: number
   untilMs: number
+  /** Of the calls that come meanwhile, how many it breaks; all when absent. */
+  share?: number
 }
 
 /** How `kind` is told by the corridor, which reads answers as `providers/` does. */

@@ -1,6 +1,6 @@
 /** Whether every offer that was cheaper than the one that served has a stated reason, and whether that reason is true. */
 
-import type { RouteRequest } from '../../src/routing/choose.ts'
+import type { RouteRequest } from '../../src/routing/choice.ts'
 import type { Decision } from '../../src/routing/plan.ts'
 import type { DensePool } from '../../src/routing/pool.ts'
 import type { Oracle } from './oracles.ts'

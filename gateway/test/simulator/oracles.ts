@@ -5,7 +5,8 @@ import { asSaid } from './oracle-prices.ts'
 import { told } from './oracle-reasons.ts'
 import { kept } from './oracle-rests.ts'
 import { inTurn } from './oracle-waits.ts'
-import type { Played, Run, Try } from './run.ts'
+import type { Played, Run } from './run.ts'
+import { allows } from './well.ts'
 
 export type Oracle = (run: Run) => string[]
 
@@ -14,6 +15,7 @@ export const oracles: Readonly<Record<string, Oracle>> = {
   'nobody is refused while a healthy offer has room, attempts and budget remain': avoidable,
   'no seller is ever asked for more than he said': overruns,
   'a request is tried three times at most, and never twice at a listing': tries,
+  'nobody is served by somebody whom he excluded': obeyed,
   'a listing without a fault is never put out': falseEjections,
   'who rests or is put out is left alone': kept,
   'every cheaper offer that was passed over has a reason, and a true one': told,
@@ -43,13 +45,14 @@ const OURS = new Set([
 ])
 
 function avoidable(run: Run): string[] {
+  const servedIn = servedBetween(run)
   return run.played.flatMap((one) => {
     const { end, code, tries, request, wrong, poison } = one
     if (end !== 'refused' || !OURS.has(code ?? '') || wrong || poison) return []
     const { policy } = request
     const most = policy.allowFallbacks === false && !policy.order ? 1 : 3
     if (tries.length >= most) return []
-    if (tries.length > 0 && (!one.mightRetry || isQueryOfDeath(run, one))) return []
+    if (tries.length > 0 && (!one.mightRetry || isQueryOfDeath(one, servedIn))) return []
     const tried = new Set(tries.map(({ offer }) => offer.listingId))
     const could = one.wellAtFirst.filter(
       (id) => one.wellAtLast.includes(id) && !tried.has(id.slice(0, id.indexOf(':'))),
@@ -61,24 +64,38 @@ function avoidable(run: Run): string[] {
   })
 }
 
+type ServedBetween = (listingId: string, fromMs: number, untilMs: number) => boolean
+
+/** Whether a listing served anybody in that time. */
+function servedBetween({ played }: Run): ServedBetween {
+  const servedMs = new Map<string, number[]>()
+  for (const { tries: all } of played)
+    for (const { offer, outcome, endedMs = 0 } of all)
+      if (outcome === 'ok')
+        servedMs
+          .set(offer.listingId, servedMs.get(offer.listingId) ?? [])
+          .get(offer.listingId)
+          ?.push(endedMs)
+  for (const times of servedMs.values()) times.sort((a, b) => a - b)
+  return (listingId, fromMs, untilMs) => {
+    const times = servedMs.get(listingId) ?? []
+    let low = 0
+    for (let high = times.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if ((times[middle] as number) < fromMs) low = middle + 1
+      else high = middle
+    }
+    return (times[low] ?? Number.POSITIVE_INFINITY) <= untilMs
+  }
+}
+
 const MAY_BE_THE_QUERY = new Set(['server_error', 'timeout', 'malformed'])
 
 /** Two sellers failed on it, and both served others meanwhile: then no third one is sacrificed. */
-function isQueryOfDeath({ played }: Run, one: Played): boolean {
-  const servedMeanwhile = ({ offer, takenMs }: Try) =>
-    played.some(
-      (other) =>
-        other !== one &&
-        other.tries.some(
-          (each) =>
-            each.offer.listingId === offer.listingId &&
-            each.outcome === 'ok' &&
-            (each.endedMs ?? 0) >= takenMs &&
-            (each.endedMs ?? 0) <= (one.endedMs ?? 0),
-        ),
-    )
-  const sellers = one.tries
-    .filter((each) => MAY_BE_THE_QUERY.has(each.outcome ?? '') && servedMeanwhile(each))
+function isQueryOfDeath({ tries: all, endedMs = 0 }: Played, servedIn: ServedBetween): boolean {
+  const sellers = all
+    .filter(({ outcome }) => MAY_BE_THE_QUERY.has(outcome ?? ''))
+    .filter(({ offer, takenMs }) => servedIn(offer.listingId, takenMs, endedMs))
     .map(({ offer }) => offer.sellerOrganisationId)
   return new Set(sellers).size >= 2
 }
@@ -94,6 +111,19 @@ function tries({ played }: Run): string[] {
         all.length > 3 || new Set(all.map(({ offer }) => offer.listingId)).size < all.length,
     )
     .map((one) => `${one.request.requestId}: ${triesOf(one)}`)
+}
+
+function obeyed({ played }: Run): string[] {
+  return played.flatMap(({ request, tries: all }) =>
+    all
+      .filter(
+        ({ offer }) => !allows({ ...request, policy: { ...request.policy, maxPrice: undefined } }, offer),
+      )
+      .map(
+        ({ offer }) =>
+          `${request.requestId} was sent to ${offer.id}, against ${JSON.stringify(request.policy)}`,
+      ),
+  )
 }
 
 function falseEjections({ changes, paused, well }: Run): string[] {

@@ -11,7 +11,9 @@ export function brokenListing(kind: FaultKind, requests: number, seed = '1'): Sc
     seed: `${kind} ${seed}`,
     sellers: [makeSeller('a', { usd: '0.5' }), makeSeller('b'), makeSeller('c')],
     faults: [{ kind, listingId: 'a', fromMs: 10_000, untilMs: HOUR_MS }],
-    traffic: { requests, everyMs: 50 },
+    // Who says nothing is found out after fifteen seconds, and retries after that long are dear: with twenty requests a
+    // second the budget for them is spent on those that were under way by then.
+    traffic: kind === 'silent' ? { requests, everyMs: 600, streams: 1 } : { requests, everyMs: 50 },
   })
 }
 
@@ -37,6 +39,17 @@ export function totalOutage(kind: BeforeContent, seed = '1'): Scene {
 }
 
 export const OUTAGE = { fromMs: 60_000, untilMs: 180_000 }
+
+/** From second 60 on everybody fails four times in ten: too seldom to be put out for it. */
+export function brownOut(requests: number, seed = '1'): Scene {
+  return makeScene({
+    name: `brown-out, seed ${seed}`,
+    seed: `brown-out ${seed}`,
+    sellers: ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => makeSeller(id)),
+    faults: [{ kind: 'error_500', fromMs: OUTAGE.fromMs, untilMs: HOUR_MS, share: 0.35 }],
+    traffic: { requests, everyMs: 40 },
+  })
+}
 
 /** Nothing is wrong with anybody but the buyers, one in five of whom asks for nonsense, and with us, who stall once. */
 export function badBuyers(requests: number, seed = '1'): Scene {

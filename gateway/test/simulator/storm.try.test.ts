@@ -63,12 +63,31 @@ test('try', async () => {
               console.log(q.request.requestId, t.offer.id, t.takenMs, t.outcome, t.endedMs, q.request.buyer)
     }
     if (process.env.SPOT) {
-    const [who, ms] = process.env.SPOT.split(' ') as [string, string]
-    for (const q of run.played) for (const t of q.tries) if (t.offer.listingId === who && t.takenMs < Number(ms) && (t.endedMs ?? 9e9) > Number(ms) - 1500) console.log(q.request.requestId, t.offer.id, Math.round(t.takenMs), t.outcome, Math.round(t.endedMs ?? -1), q.stream, t.begun, q.abandons, q.end)
-    for (const q of run.played) if (q.end === 'abandoned' && q.plan?.first?.offer.listingId === who) console.log('abandoned', q.request.requestId, q.admittedMs, q.endedMs)
-    console.log(run.scene.sellers.find((x) => x.listingId === who)?.limits, run.scene.faults.filter((f) => f.listingId === who), run.scene.stall)
-  }
-  const t2 = process.cpuUsage()
+      const [who, ms] = process.env.SPOT.split(' ') as [string, string]
+      for (const q of run.played)
+        for (const t of q.tries)
+          if (t.offer.listingId === who && t.takenMs < Number(ms) && (t.endedMs ?? 9e9) > Number(ms) - 1500)
+            console.log(
+              q.request.requestId,
+              t.offer.id,
+              Math.round(t.takenMs),
+              t.outcome,
+              Math.round(t.endedMs ?? -1),
+              q.stream,
+              t.begun,
+              q.abandons,
+              q.end,
+            )
+      for (const q of run.played)
+        if (q.end === 'abandoned' && q.plan?.first?.offer.listingId === who)
+          console.log('abandoned', q.request.requestId, q.admittedMs, q.endedMs)
+      console.log(
+        run.scene.sellers.find((x) => x.listingId === who)?.limits,
+        run.scene.faults.filter((f) => f.listingId === who),
+        run.scene.stall,
+      )
+    }
+    const t2 = process.cpuUsage()
     for (const f of findings(run)) console.log(f)
     console.log('oracles', Math.round(process.cpuUsage(t2).user / 1000))
   }

@@ -93,7 +93,8 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
 
   /** Returns what ends it here. */
   function arrive(call: Call, line: Line): (() => void) | undefined {
-    const fault = faultAt(time.elapsedMs())
+    const found = faultAt(time.elapsedMs())
+    const fault = call.random() < (found?.share ?? 1) ? found : undefined
     const kind = fault?.kind
     if (kind !== undefined && kind in faultKinds && faultKinds[kind as 'refused'].class === 'network') {
       // It never gets as far as the limiter.

@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { CapacityLimits } from '../../src/marketplace/offer.ts'
-import type { Capacity, CapacityDeps, CapacityOf, Lease } from '../../src/routing/capacity.ts'
+import type { Capacity, CapacityDeps, CapacityOf } from '../../src/routing/capacity.ts'
+import type { Lease } from '../../src/routing/lease.ts'
 
 export type MakeCapacity = (deps: CapacityDeps) => Capacity
 

@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { vi } from 'vitest'
 import { createDial } from '../../src/egress/connect.ts'
 import type { Outside } from '../../src/egress/egress.ts'
 import { parseId } from '../../src/platform/ids.ts'
@@ -34,6 +35,9 @@ const env = {
   GATEWAY_STREAM_IDLE_SECONDS: '1',
   GATEWAY_STREAM_SECONDS: '6',
 }
+
+// The market hears of a listing that has become active a moment later.
+const OFFERED = { timeout: 30_000, interval: 5 }
 
 /** Requests that one buyer sends: his share of a model's retries is small. */
 const REQUESTS_PER_BUYER = 20
@@ -269,6 +273,10 @@ function listingsOf(gateway: TestGateway) {
       (method, path) => call(gateway.origin + path, { method, token: gateway.operator.token }),
       body.id,
     )
+    const uuid = parseId('lst-', body.id)
+    const isOffered = () =>
+      gateway.context.marketplace.offersFor(models[0] as string).some(({ listingId }) => listingId === uuid)
+    await vi.waitUntil(isOffered, OFFERED)
     return body.id
   }
 }

@@ -22,7 +22,17 @@ export interface CodeMutant {
 export type Load = <Module>(file: string) => Promise<Module>
 
 // What the mutated files import, and what that imports.
-const FOLDERS = ['platform', 'ledger', 'catalog', 'providers', 'marketplace', 'metering', 'settlement']
+const FOLDERS = [
+  'platform',
+  'ledger',
+  'catalog',
+  'providers',
+  'marketplace',
+  'metering',
+  'limits',
+  'routing',
+  'settlement',
+]
 const source = fileURLToPath(new URL('../../src', import.meta.url))
 const modules = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 
