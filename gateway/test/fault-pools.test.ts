@@ -4,7 +4,7 @@ import { connectClient, type DatabaseClient } from '../src/platform/database.ts'
 import { breakerRules } from '../src/routing/health.ts'
 import type { Ask } from './support/fault.ts'
 import { chargeAt, readBooked, requestIdOf } from './support/fault-examination.ts'
-import { type FaultMarket, openFaultMarket, PRICES } from './support/fault-market.ts'
+import { type FaultMarket, openFaultMarket, POOR_USD, PRICES } from './support/fault-market.ts'
 import { faults } from './support/faults.ts'
 import type { Answer } from './support/gateway-client.ts'
 
@@ -36,14 +36,17 @@ async function settled(answers: readonly Answer[]) {
 }
 
 /** Sends requests for a model of which one of three equal offers has this fault, one after the other. */
-async function askPool(name: string, { kind, requests }: { kind: Ask; requests: number }) {
+async function askPool(
+  name: string,
+  { kind, requests, poor = false }: { kind: Ask; requests: number; poor?: boolean },
+) {
   const model = market.nextModel([])
   const listing = await market.faultyListing(name, { models: [model], price: PRICES.well })
   if (faults.get(name)?.dial) await market.arm()
   const only = [listing, market.listings.well, market.listings.twin]
   const answers = []
   for (let request = 0; request < requests; request += 1) {
-    answers.push((await market.ask({ model, kind, only })).answer)
+    answers.push((await market.ask({ model, kind, only, poor })).answer)
   }
   return answers
 }
@@ -83,7 +86,7 @@ test.concurrent.each(['U09.fin', 'U09.reset', 'U09.error-event'])(
   'while one of three listings breaks after content (%s), no more clients notice than its breaker needs',
   async (name) => {
     const startedMs = performance.now()
-    const answers = await askPool(name, { kind: 'stream', requests: Math.max(100, REQUESTS) })
+    const answers = await askPool(name, { kind: 'stream', requests: Math.max(100, REQUESTS), poor: true })
     const openings = Math.ceil(
       (performance.now() - startedMs) / (breakerRules.openMs * (1 - breakerRules.openJitter)),
     )
@@ -102,7 +105,7 @@ test.each(['U09.fin', 'U09.error-event', 'U18.line-after-content'])(
   async (name) => {
     const model = market.nextModel([])
     const listing = await market.faultyListing(name, { models: [model] })
-    const buyer = await market.gateway.buyer({ key: { policy: { only: [listing] } } })
+    const buyer = await market.gateway.buyer({ usd: POOR_USD, key: { policy: { only: [listing] } } })
     const stream = await buyer.openai.chat.completions.create({
       model,
       messages: [{ role: 'user', content: 'hi' }],
@@ -116,7 +119,7 @@ test.each(['U09.fin', 'U09.error-event', 'U18.line-after-content'])(
     await expect(reading()).rejects.toThrow('broke off upstream')
     expect(read).toBe('so far')
     await market.gateway.settleAndAudit()
-    expect((await market.gateway.balanceNanos(buyer)).availableNanos).toBe(10_000_000_000n)
+    expect((await market.gateway.balanceNanos(buyer)).availableNanos).toBe(4_000_000n)
   },
 )
 

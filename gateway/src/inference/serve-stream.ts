@@ -20,7 +20,8 @@ import { startPatience } from './patience.ts'
 import { replyHeaders } from './reply-headers.ts'
 import type { RequestTrace } from './request-trace.ts'
 import { serveOffers, serviceAt } from './serve-offers.ts'
-import { type StreamEnd, StreamRelay } from './stream-relay.ts'
+import { type StreamEnd, silent } from './stream-end.ts'
+import { StreamRelay } from './stream-relay.ts'
 import { callUpstream } from './upstream-call.ts'
 import { usageJson } from './usage-json.ts'
 
@@ -111,6 +112,8 @@ async function openRelay(
     allowedOutput: allowedOutput(chat, offer),
     async onContent() {
       await chat.hold.durable
+      // It broke meanwhile, and somebody else may answer.
+      if (relay.isOver) return
       trace.firstByte()
       client.open({
         ...headers,
@@ -140,8 +143,6 @@ async function openRelay(
   return { failure }
 }
 
-const silent: UpstreamFailure = { class: 'timeout', message: 'the upstream sent no content in time' }
-
 /** Models that reason think in silence, for minutes. */
 const REASONING_PATIENCE = 2.5
 
@@ -162,7 +163,7 @@ async function endStream(
   if (end.kind === 'upstream_failed') {
     trace.brokeOff(offer, outcome)
     if (end.failure.integrity) deps.watch.calledUndeclaredTool(offer, identity.id)
-    // Nothing was sent yet (a hold was refused late, or the upstream broke meanwhile): it is answered with its own status.
+    // Nothing could be sent: the client's connection was closing as the first content came.
     if (!client.headSent) {
       lease.end(outcome, { tokens: 0 })
       throw cut.reason ?? brokenStream(end.failure)

@@ -144,6 +144,21 @@ test('after the end the connection is let go on to serve others, a second at mos
   expect(calls).toEqual(['resume', 'abort'])
 })
 
+test('an upstream that breaks when its content is here and has not gone out can still be replaced', async () => {
+  const relay = openRelay()
+  relay.onHeaders(200, SSE)
+  relay.onData(Buffer.concat([role, hello]))
+  expect(await relay.opened).toBeUndefined()
+  relay.onFailure({ class: 'server_error', message: 'reset' })
+  expect(await relay.flowing).toMatchObject({ class: 'server_error' })
+  expect(relay.isOver).toBe(true)
+  letContentOut()
+  await turns()
+  expect(written).toBe('')
+  const later = await flowing()
+  expect(await later.flowing).toBeUndefined()
+})
+
 test('a stream under another label is taken for what it is, as soon as its bytes show it', async () => {
   const relay = openRelay()
   relay.onHeaders(200, { 'content-type': 'application/json' })

@@ -15,6 +15,7 @@ import { Chatter } from './chatter.ts'
 import { FailureBody } from './failure-body.ts'
 import { FirstBytes } from './first-bytes.ts'
 import { Progress } from './progress.ts'
+import { clientLeft, type StreamEnd, tooMuchChatter, unfinished } from './stream-end.ts'
 
 // Role and bookkeeping chunks before the first content are a few hundred bytes; more is not a chat stream.
 const MAX_BUFFERED_CHARS = 64 * 1024
@@ -24,26 +25,6 @@ const LEAVE_DRAIN_MS = 5_000
 const LINGER_MS = 1_000
 
 const complete = { kind: 'complete' } as const
-
-const unfinished: UpstreamFailure = {
-  class: 'server_error',
-  message: 'the stream ended before it was finished',
-}
-
-const clientLeft: UpstreamFailure = { class: 'client_gone', message: 'the client left' }
-
-const tooMuchChatter: UpstreamFailure = {
-  class: 'malformed',
-  message: 'too much between two pieces of content',
-}
-
-/** How a stream that had content ended. */
-export type StreamEnd =
-  | { kind: 'complete' }
-  | { kind: 'upstream_failed'; failure: UpstreamFailure }
-  | { kind: 'client_gone' }
-  /** A limit of ours, reached because of how or how much the client reads, or the client's own limit on the cost. */
-  | { kind: 'cut_off'; by: NonNullable<ExchangeFailure['cut']> | 'max_cost' }
 
 /** What the relay needs of the client's side. */
 export interface RelaySink {
@@ -118,6 +99,10 @@ export class StreamRelay implements ExchangeHandler {
 
   start(exchange: Exchange): void {
     this.#exchange = exchange
+  }
+
+  get isOver(): boolean {
+    return this.#stage === 'over'
   }
 
   /** Completion tokens of what was passed on so far, by our own count. */

@@ -89,6 +89,8 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
       throw unserved(trial)
     } finally {
       trial.doubt?.settle('user_error')
+      // What was taken with the decision and never tried goes back; for what was tried this says nothing any more.
+      if (!handedOver) plan.first?.lease.end('own_fault')
       if (!handedOver) flight.leave()
     }
   }

@@ -17,6 +17,8 @@ const FIRST_CONTENT_MS = 15_000
 const WHOLE_ANSWER_MS = 120_000
 const RENEW_MS = 30_000
 const HOLD_MS = 4
+/** What is lost with our process leaves a connection that soon breaks. */
+const LOST_MS = 5_000
 
 interface Deps {
   house: House
@@ -128,6 +130,7 @@ function tryOffer(
     if (one.lost) {
       patience.stop()
       renewal()
+      time.after(LOST_MS, () => line?.(), 'theirs')
       lose('lost')
     }
 

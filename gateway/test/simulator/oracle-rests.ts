@@ -7,6 +7,7 @@ const SUSPENDED_MS = 15 * 60_000
 const COOL_MS = 1_000
 /** The least that a first opening comes to, its jitter taken off. */
 const OPEN_MS = 8_000
+const TINY_MS = 1e-6
 
 interface Rest {
   /** A listing's id or an offer's. */
@@ -57,10 +58,12 @@ function restsOf(run: Run): Rest[] {
   return [...said, ...out, ...ejected]
 }
 
-/** An outage of our own takes an ejection back before its time. */
+/** An outage of our own takes an ejection back before its time; a pool in panic tries again before it. */
 function closedAfter({ changes }: Run, offerId: string, openedMs: number): number {
-  const next = changes.find((one) => one.offerId === offerId && one.atMs > openedMs && one.to === 'closed')
-  return Math.min(openedMs + OPEN_MS, next?.atMs ?? Number.POSITIVE_INFINITY)
+  const next = changes.find((one) => one.offerId === offerId && one.atMs > openedMs)
+  // Who begins the trial must be in panic; those who take part in it need not be.
+  const nextMs = next?.to === 'half_open' ? next.atMs + TINY_MS : next?.atMs
+  return Math.min(openedMs + OPEN_MS, nextMs ?? Number.POSITIVE_INFINITY)
 }
 
 function restAfter(

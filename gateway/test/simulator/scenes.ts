@@ -113,6 +113,31 @@ export function crowdedRoom(requests: number, seed = '1'): Scene {
   })
 }
 
+/** More requests than two sellers take in a minute. */
+export function tightMinutes(requests: number, seed = '1'): Scene {
+  return makeScene({
+    name: `tight minutes, seed ${seed}`,
+    seed: `tight ${seed}`,
+    sellers: [
+      makeSeller('a', { limits: { requestsPerMinute: 50 } }),
+      makeSeller('b', { limits: { tokensPerMinute: 20_000 } }),
+    ],
+    traffic: { requests, everyMs: 250, waits: 0.5, leaves: 0.1 },
+  })
+}
+
+/** Buyers who insist on one listing, and would take any of its models; it is down. */
+export function insistent(requests: number): Scene {
+  const models = ['test/model', 'test/small', 'test/large']
+  return makeScene({
+    name: 'insistent buyers',
+    models,
+    sellers: ['a', 'b'].map((id) => makeSeller(id, { models })),
+    faults: [{ kind: 'error_500', listingId: 'a', fromMs: 5_000, untilMs: HOUR_MS }],
+    traffic: { requests, everyMs: 200, withFallbacks: 1, policies: [{ only: ['a'] }] },
+  })
+}
+
 /** Answers of several minutes, and requests of which nobody hears again. */
 export function longAnswers(): Scene {
   return makeScene({

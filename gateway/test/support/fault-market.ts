@@ -39,6 +39,9 @@ const env = {
 // The market hears of a listing that has become active a moment later.
 const OFFERED = { timeout: 30_000, interval: 5 }
 
+// Less than twenty worst cases of these requests, and more than a row needs.
+export const POOR_USD = '0.004'
+
 /** Requests that one buyer sends: his share of a model's retries is small. */
 const REQUESTS_PER_BUYER = 20
 
@@ -77,7 +80,7 @@ export interface FaultMarket {
   sellers: { faulty: string; well: string }
   listings: { well: string; dear: string; twin: string }
   /** One request that meets the fault first. */
-  meet(step: Step, place: Place): Promise<Meeting>
+  meet(step: Step, place: Place, options?: { poor?: boolean }): Promise<Meeting>
   /** All models in turn; one that is not among `taken`. */
   nextModel(taken: readonly string[]): string
   /** A listing behind a fault. */
@@ -96,6 +99,8 @@ type Price = { input: string; output: string }
 interface AskOptions {
   model: string
   kind: Ask
+  /** By a buyer whose money is held before anything is asked, so that content goes out as soon as it comes. */
+  poor?: boolean
   only: readonly string[]
   more?: Record<string, unknown>
 }
@@ -129,13 +134,13 @@ export async function openFaultMarket({ abroad = false } = {}): Promise<FaultMar
     dear: await wellListing(PRICES.dear),
     twin: await wellListing(PRICES.well),
   }
-  const nextBuyer = buyersOf(gateway)
+  const buyers = { rich: buyersOf(gateway, '1'), poor: buyersOf(gateway, POOR_USD) }
   let asked = 0
 
-  const ask: FaultMarket['ask'] = async ({ model, kind, only, more = {} }) => {
+  const ask: FaultMarket['ask'] = async ({ model, kind, only, poor = false, more = {} }) => {
     asked += 1
     const name = `ask-${asked}`
-    const buyer = await nextBuyer()
+    const buyer = await buyers[poor ? 'poor' : 'rich']()
     const answer = await call(`${gateway.origin}/v1/chat/completions`, {
       method: 'POST',
       token: buyer.key,
@@ -181,12 +186,12 @@ export async function openFaultMarket({ abroad = false } = {}): Promise<FaultMar
       } while (taken.includes(model))
       return model
     },
-    async meet({ name, kind }, { listing: faulty, model }) {
+    async meet({ name, kind }, { listing: faulty, model }, { poor = false } = {}) {
       const fault = faults.get(name) as Fault
       const only = [faulty, listings.well, listings.dear]
       const askedMs = gateway.context.clock.monotonicMs()
       const more = { provider: { sort: 'price' }, ...fault.request }
-      const asking = await ask({ model, kind, only, more })
+      const asking = await ask({ model, kind, only, poor, more })
       const answeredMs = gateway.context.clock.monotonicMs()
       const rest = restOf(gateway, faulty, model)
       return { name, fault, kind, model, listing: faulty, askedMs, answeredMs, rest, ...asking }
@@ -281,13 +286,13 @@ function listingsOf(gateway: TestGateway) {
   }
 }
 
-function buyersOf(gateway: TestGateway): () => Promise<Buyer> {
+function buyersOf(gateway: TestGateway, usd: string): () => Promise<Buyer> {
   let uses = 0
   let buyer: Promise<Buyer> | undefined
   return () => {
     if (!buyer || uses === REQUESTS_PER_BUYER) {
       uses = 0
-      buyer = gateway.buyer({ usd: '1' })
+      buyer = gateway.buyer({ usd })
     }
     uses += 1
     return buyer

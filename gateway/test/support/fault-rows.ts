@@ -17,6 +17,8 @@ const LOGGED = { timeout: 10_000, interval: 20 }
 export interface RowOptions {
   /** Requests at once: one where a row is about what comes after what, many where they wait for a timer. */
   atOnce?: number
+  /** By buyers whose money is held before anything is asked: what goes out does not wait for it. */
+  poor?: boolean
 }
 
 /** A test for each row. */
@@ -69,13 +71,13 @@ function planOf(row: string): Step[] {
 async function meetAll(
   market: FaultMarket,
   plan: readonly Step[],
-  { atOnce = AT_ONCE }: RowOptions,
+  { atOnce = AT_ONCE, poor = false }: RowOptions,
 ): Promise<Meeting[]> {
   const places = await openPlaces(market, plan)
   if (plan.some(({ name }) => faults.get(name)?.dial)) await market.arm()
   const meetings: Meeting[] = []
   await atMost(atOnce, plan, async (step, at) => {
-    meetings.push(await market.meet(step, places[at] as Place))
+    meetings.push(await market.meet(step, places[at] as Place, { poor }))
   })
   return meetings
 }
