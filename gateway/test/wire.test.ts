@@ -46,13 +46,17 @@ describe('the request', () => {
     })
     expect(Object.keys(scene.asked().headers).sort()).toEqual([
       'accept',
+      'accept-encoding',
       'authorization',
       'connection',
       'content-length',
       'content-type',
       'host',
+      'user-agent',
     ])
     expect(scene.asked().headers).toMatchObject({
+      'accept-encoding': 'identity',
+      'user-agent': 'bourse',
       accept: 'application/json',
       authorization: 'Bearer sk-upstream-secret',
       'content-type': 'application/json',

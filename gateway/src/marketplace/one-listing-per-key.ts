@@ -15,7 +15,7 @@ import {
 const KEY_LISTED_TWICE = 'key_listed_twice'
 
 /** Thrown inside the transaction that must not be committed. */
-export class KeyIsListed extends Error {
+class KeyIsListed extends Error {
   readonly holder: ListingRecord
 
   constructor(holder: ListingRecord) {

@@ -73,6 +73,7 @@ test('without any variable the gateway plays, on this machine only', () => {
     streamMs: 900_000,
     streamIdleMs: 60_000,
     firstByteMs: 60_000,
+    firstContentMs: 120_000,
     maxStreams: 2000,
   })
 })

@@ -7,6 +7,8 @@ import type { Lease, LeaseUse } from './lease.ts'
 
 /** After we cut an upstream off, it goes on counting the request until it hears of it. */
 const CUT_OFF_MS = 250
+/** … and to write: what a fast model does in the time that it takes to hear, and what was on its way to us. */
+const CUT_OFF_TOKENS = 256
 
 // In these cases the vendor has not worked, so the tokens that were set aside come back.
 const UNBILLED: ReadonlySet<OutcomeClass> = new Set([
@@ -92,7 +94,7 @@ export class RunningLease implements Lease, Timed {
     this.ended = true
     const usedTokens = tokens ?? (UNBILLED.has(outcome) ? 0 : this.taken.tokens)
     // Only what was served is billed.
-    this.settle({ tokens: usedTokens, nanos: costNanos ?? 0n })
+    this.settle({ tokens: usedTokens, nanos: costNanos ?? 0n }, CUT_OFF.has(outcome) ? CUT_OFF_TOKENS : 0)
     if (this.place === 'taken' && CUT_OFF.has(outcome)) {
       this.home.wheel.remove(this)
       this.home.wheel.add(this, this.home.nowMs() + CUT_OFF_MS)
@@ -119,15 +121,18 @@ export class RunningLease implements Lease, Timed {
     this.model.running -= 1
   }
 
-  private settle(used: Amount): void {
+  /** `unheardTokens`: at most so many may have been written that we do not know of; they count for the minute only. */
+  private settle(used: Amount, unheardTokens: number): void {
     const taken = this.taken
     const wallMs = this.home.wallMs()
-    this.settleAt(this.listing.use, { taken, used }, wallMs)
-    this.settleAt(this.model, { taken, used }, wallMs)
+    const minuteTokens = Math.max(used.tokens, Math.min(taken.tokens, used.tokens + unheardTokens))
+    for (const use of [this.listing.use, this.model]) {
+      use.correctRate(minuteTokens - taken.tokens, this.takenAtMs)
+      this.settleAt(use, { taken, used }, wallMs)
+    }
   }
 
   private settleAt(use: Use, change: { taken: Amount; used: Amount }, wallMs: number): void {
-    use.correctRate(change.used.tokens - change.taken.tokens, this.takenAtMs)
     if (this.kept) use.calendar.correct(this.dayMs, change, wallMs)
     else use.calendar.settle(this.dayMs, change, wallMs)
   }

@@ -10,6 +10,9 @@ const WITHIN_MS = 10_000
 // A key is forgotten when it is well; this many are unwell at once in a large outage.
 const MAX_KEYS = 10_000
 
+// What is said when upstreams were tried or are full. Our own overload passes, and says when.
+const OF_UPSTREAMS: ReadonlySet<string> = new Set(['no_capacity', 'upstream_failed', 'upstream_timeout'])
+
 export interface RetryAdvice {
   /** The error as this key should hear it; counts it, so it is called once for each. */
   given(keyId: string | undefined, error: GatewayError): GatewayError
@@ -20,7 +23,7 @@ export function createRetryAdvice({ monotonicMs }: Pick<Clock, 'monotonicMs'>): 
 
   return {
     given(keyId, error) {
-      if (keyId === undefined || error.status < 502 || error.status > 504) return error
+      if (keyId === undefined || !OF_UPSTREAMS.has(error.code)) return error
       const nowMs = monotonicMs()
       const recent = (heardAtMs.get(keyId) ?? []).filter((atMs) => atMs > nowMs - WITHIN_MS)
       const isEnough = recent.length >= ANSWERS

@@ -7,6 +7,7 @@ import {
   brownOut,
   crowdedRoom,
   insistent,
+  lateFailures,
   longAnswers,
   quietMarket,
   shortFault,
@@ -30,6 +31,7 @@ const reasons = 'every cheaper offer that was passed over has a reason, and a tr
 const prices = 'the price of an attempt is the one that was planned, and the one its seller asked for'
 const inTurn = 'who waits is served in turn and in time'
 const blameless = 'a listing without a fault is never put out'
+const earned = 'a listing is put out for what it did since it was last let in'
 const successful = 'of ten thousand requests one fails at most while one of three listings is broken'
 const amplified = 'in an outage upstreams are asked at most 1.2 times as often as we are'
 const foundOut = 'a broken listing is found out by its fifth failure or within ten seconds'
@@ -63,6 +65,14 @@ const limits: RouterMutant[] = [
     from: 'const CUT_OFF_MS = 250',
     to: 'const CUT_OFF_MS = -1_000',
     scene: () => ({ ...crowdedRoom(900), traffic: { ...crowdedRoom(900).traffic, leaves: 0.5 } }),
+    by: capacity,
+  },
+  {
+    file: 'routing/capacity-leases.ts',
+    fault: 'what was written after we left is forgotten',
+    from: 'const CUT_OFF_TOKENS = 256',
+    to: 'const CUT_OFF_TOKENS = 0',
+    scene: () => tightMinutes(2_000),
     by: capacity,
   },
   {
@@ -115,6 +125,14 @@ const health: RouterMutant[] = [
     to: '  ok: 0,\n  user_error: 1,\n',
     scene: () => badBuyers(3_000),
     by: blameless,
+  },
+  {
+    file: 'routing/health.ts',
+    fault: 'what began before a listing was put out still counts when it is back',
+    from: '  if (event.ticket.epoch !== health.epoch) return health\n',
+    to: '',
+    scene: lateFailures,
+    by: earned,
   },
   {
     file: 'routing/rests.ts',

@@ -17,6 +17,7 @@ export const oracles: Readonly<Record<string, Oracle>> = {
   'a request is tried three times at most, and never twice at a listing': tries,
   'nobody is served by somebody whom he excluded': obeyed,
   'a listing without a fault is never put out': falseEjections,
+  'a listing is put out for what it did since it was last let in': earned,
   'who rests or is put out is left alone': kept,
   'every cheaper offer that was passed over has a reason, and a true one': told,
   'every decision comes out the same from what is stored of it': replayed,
@@ -136,6 +137,27 @@ function falseEjections({ changes, paused, well }: Run): string[] {
     ...ejected.map(({ offerId, atMs }) => `the breaker of ${offerId} opened at ${at(atMs)}`),
     ...off.map(({ listingId, state, atMs }) => `${listingId} became ${state} at ${at(atMs)}`),
   ]
+}
+
+/** The fewest failures that put anybody out: three connections in a row. */
+const FEWEST = 3
+
+function earned({ changes, played }: Run): string[] {
+  const failures = played
+    .flatMap(({ tries: all }) => all)
+    .filter(({ outcome }) => outcome !== undefined && outcome !== 'ok' && outcome !== 'client_gone')
+  const letInMs = new Map<string, number>()
+  return changes.flatMap(({ offerId, from, to, atMs }) => {
+    if (to === 'closed') letInMs.set(offerId, atMs)
+    if (from !== 'closed' || to !== 'open') return []
+    const sinceMs = letInMs.get(offerId) ?? 0
+    const since = failures.filter(
+      ({ offer, takenMs, endedMs = 0 }) => offer.id === offerId && takenMs >= sinceMs && endedMs <= atMs,
+    )
+    return since.length >= FEWEST
+      ? []
+      : [`${offerId} was put out at ${at(atMs)} after ${since.length} failures`]
+  })
 }
 
 function replayed({ house, played }: Run): string[] {

@@ -40,13 +40,13 @@ export function totalOutage(kind: BeforeContent, seed = '1'): Scene {
 
 export const OUTAGE = { fromMs: 60_000, untilMs: 180_000 }
 
-/** From second 60 on everybody fails four times in ten: too seldom to be put out for it. */
+/** From second 60 on everybody fails one time in four: too seldom to be put out for it. */
 export function brownOut(requests: number, seed = '1'): Scene {
   return makeScene({
     name: `brown-out, seed ${seed}`,
     seed: `brown-out ${seed}`,
     sellers: ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => makeSeller(id)),
-    faults: [{ kind: 'error_500', fromMs: OUTAGE.fromMs, untilMs: HOUR_MS, share: 0.35 }],
+    faults: [{ kind: 'error_500', fromMs: OUTAGE.fromMs, untilMs: HOUR_MS, share: 0.25 }],
     traffic: { requests, everyMs: 40 },
   })
 }
@@ -74,6 +74,16 @@ export function shortFault(kind: FaultKind, forMs: number, seed = '1'): Scene {
     faults: [fault],
     traffic: { requests: Math.round((180_000 + forMs) / 30), everyMs: 30, answer: { least: 5, most: 50 } },
   })
+}
+
+/** Two seconds of silence and eight of errors: when it is well again, what was sent into the silence is still to fail. */
+export function lateFailures(): Scene {
+  const scene = shortFault('error_500', 10_000)
+  return {
+    ...scene,
+    name: 'late failures',
+    faults: [{ kind: 'silent', listingId: 'a', fromMs: 60_000, untilMs: 62_000 }, ...scene.faults],
+  }
 }
 
 /** Offers at many prices with much room, three of them new. */
