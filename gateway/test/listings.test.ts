@@ -42,7 +42,9 @@ test('a listing goes live when its key has listed models and answered one token,
   expect([status, body.state]).toEqual([201, 'verifying'])
   await gateway.context.marketplace.verified([uuidOf(body.id)], 10_000)
   expect((await gateway.api('get', `${path}/${body.id}`)).body.state).toBe('active')
-  expect(upstream.visitsOf('careful').map(({ path: asked, json }) => [asked, json.max_completion_tokens])).toEqual([
+  expect(
+    upstream.visitsOf('careful').map(({ path: asked, json }) => [asked, json.max_completion_tokens]),
+  ).toEqual([
     ['/careful/v1/models', undefined],
     ['/careful/v1/chat/completions', 1],
   ])
@@ -55,7 +57,8 @@ test('an upstream that quotes the key in its refusal does not bring it before an
   const key = 'sk-a-secret-that-is-quoted'
   const baseUrl = upstream.serve(
     'gossip',
-    (wire) => wire.json(401, { error: { message: `Incorrect API key provided: ${key}`, code: 'invalid_api_key' } }),
+    (wire) =>
+      wire.json(401, { error: { message: `Incorrect API key provided: ${key}`, code: 'invalid_api_key' } }),
     { verifies: false },
   )
   const { body } = await gateway.api('post', path).send(draft(baseUrl, { key }))

@@ -55,7 +55,7 @@ export interface Listings {
 }
 
 export function createListings(deps: ListingsDeps): Listings {
-  const { database, audit, clock, onChange } = deps
+  const { database, clock, onChange } = deps
 
   async function create(draft: ListingDraft, actor: Actor): Promise<ListingRecord> {
     requireSeller(actor)
@@ -88,8 +88,8 @@ export function createListings(deps: ListingsDeps): Listings {
         models,
       })
       if (!draft.draft) await startVerification(transaction, id)
-      await ask(transaction, id, { models }, actor)
-      await note(transaction, actor, 'listing.created', id, { ...auditable(draft), baseUrl, ...state })
+      await ask(deps, transaction, id, { models }, actor)
+      await note(deps, transaction, actor, 'listing.created', id, { ...auditable(draft), baseUrl, ...state })
       return reachable(await findListing(transaction, id), actor)
     }
     const record = await refusingSecondListings(deps, { organisationId, actor }, () =>
@@ -116,9 +116,9 @@ export function createListings(deps: ListingsDeps): Listings {
         ...fields,
         ...(part ? { verifiedAt: null } : {}),
       })
-      await ask(transaction, id, { ...fields, effectiveAt: changes.effectiveAt }, actor)
-      await note(transaction, actor, 'listing.updated', id, auditable(changes))
-      await move(transaction, { before: reachable(written, actor), part, wanted: changes.state, actor })
+      await ask(deps, transaction, id, { ...fields, effectiveAt: changes.effectiveAt }, actor)
+      await note(deps, transaction, actor, 'listing.updated', id, auditable(changes))
+      await move(deps, transaction, { before: reachable(written, actor), part, wanted: changes.state, actor })
       return reachable(await findListing(transaction, id), actor)
     }
     const record = await refusingSecondListings(deps, { organisationId, actor }, () =>
@@ -126,26 +126,6 @@ export function createListings(deps: ListingsDeps): Listings {
     )
     await onChange()
     return record
-  }
-
-  /** What a change does to the state: what was asked for, or a verification because of what is new. */
-  async function move(transaction: Transaction, { before, part, wanted, actor }: Moving): Promise<void> {
-    const to = wanted === 'active' ? resumed(before, part) : wanted
-    if (to === 'active' || to === 'verifying') {
-      await deps.grounds.require({ ...before, ground: before.ground as Ground })
-    }
-    if (to !== undefined && to !== before.state) {
-      requireMove(before, to, actor)
-      await changeState(deps, transaction, {
-        before,
-        change: { to, reason: reasonFor(to, part, actor), actor },
-      })
-    } else if (part && before.state === 'verifying') {
-      await startVerification(transaction, before.id)
-    } else if (part && wanted === undefined && startsAgain(before, part)) {
-      if (mayMove(standingOf(before), 'verifying', stateActorOf(actor)) !== 'yes') return
-      await changeState(deps, transaction, { before, change: { to: 'verifying', reason: part, actor } })
-    }
   }
 
   async function remove(id: string, actor: Actor): Promise<void> {
@@ -162,40 +142,36 @@ export function createListings(deps: ListingsDeps): Listings {
         keyFingerprint: null,
       })
       const detail = { from: before.state, to: 'disabled', reason: 'deleted' }
-      await note(transaction, actor, 'listing.deleted', id, detail)
+      await note(deps, transaction, actor, 'listing.deleted', id, detail)
     })
     await onChange()
   }
 
-  /** Prices of models that are sent; those of the others stay. */
-  async function ask(
-    transaction: Transaction,
-    listingId: string,
-    { models, effectiveAt }: { models?: readonly ModelRow[]; effectiveAt?: Date | undefined },
-    actor: Actor,
-  ): Promise<void> {
-    if (!models) return
-    await askPrices(transaction, {
-      listingId,
-      models,
-      nowMs: clock.nowMs(),
-      noticeMs: deps.config.priceNoticeMs,
-      effectiveAtMs: effectiveAt?.getTime(),
-      createdBy: actor === 'system' ? null : actor.userId,
-    })
-  }
-
-  async function note(
-    transaction: Transaction,
-    actor: Actor,
-    action: string,
-    id: string,
-    detail: Record<string, unknown>,
-  ): Promise<void> {
-    await audit.record({ actor, action, subject: formatId('lst-', id), detail }, transaction)
-  }
-
   return { create, get, update, remove }
+}
+
+/** What a change does to the state: what was asked for, or a verification because of what is new. */
+async function move(
+  deps: ListingsDeps,
+  transaction: Transaction,
+  { before, part, wanted, actor }: Moving,
+): Promise<void> {
+  const to = wanted === 'active' ? resumed(before, part) : wanted
+  if (to === 'active' || to === 'verifying') {
+    await deps.grounds.require({ ...before, ground: before.ground as Ground })
+  }
+  if (to !== undefined && to !== before.state) {
+    requireMove(before, to, actor)
+    await changeState(deps, transaction, {
+      before,
+      change: { to, reason: reasonFor(to, part, actor), actor },
+    })
+  } else if (part && before.state === 'verifying') {
+    await startVerification(transaction, before.id)
+  } else if (part && wanted === undefined && startsAgain(before, part)) {
+    if (mayMove(standingOf(before), 'verifying', stateActorOf(actor)) !== 'yes') return
+    await changeState(deps, transaction, { before, change: { to: 'verifying', reason: part, actor } })
+  }
 }
 
 interface Moving {
@@ -259,6 +235,36 @@ async function fieldsFor(deps: ListingsDeps, before: ListingRecord, changes: Lis
       ? {}
       : { ground, groundAttestedAt: new Date(deps.clock.nowMs()), groundAttestedBy: nameOf(actor) }),
   }
+}
+
+/** Prices of models that are sent; those of the others stay. */
+async function ask(
+  { clock, config }: ListingsDeps,
+  transaction: Transaction,
+  listingId: string,
+  { models, effectiveAt }: { models?: readonly ModelRow[]; effectiveAt?: Date | undefined },
+  actor: Actor,
+): Promise<void> {
+  if (!models) return
+  await askPrices(transaction, {
+    listingId,
+    models,
+    nowMs: clock.nowMs(),
+    noticeMs: config.priceNoticeMs,
+    effectiveAtMs: effectiveAt?.getTime(),
+    createdBy: actor === 'system' ? null : actor.userId,
+  })
+}
+
+async function note(
+  { audit }: ListingsDeps,
+  transaction: Transaction,
+  actor: Actor,
+  action: string,
+  id: string,
+  detail: Record<string, unknown>,
+): Promise<void> {
+  await audit.record({ actor, action, subject: formatId('lst-', id), detail }, transaction)
 }
 
 function requireSeller(actor: Actor): void {

@@ -8,7 +8,11 @@ const before = {
     { model: 'openai/gpt-4o-mini', upstreamModel: 'gpt-4o-mini', price: {}, capacity: null },
   ],
 }
-const models = before.models.map(({ model, upstreamModel }) => ({ model, upstreamModel, price: { kind: 'new' } }))
+const models = before.models.map(({ model, upstreamModel }) => ({
+  model,
+  upstreamModel,
+  price: { kind: 'new' },
+}))
 const same = { hasNewKey: false, baseUrl: before.baseUrl, models: undefined }
 
 test('a new price, fewer models and nothing at all need no proof', () => {

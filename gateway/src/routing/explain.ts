@@ -169,9 +169,14 @@ function usd(amount: number): string {
   return amount.toFixed(9).replace(/\.?0+$/, '')
 }
 
-function lossOf({ dense, choice }: Explained, index: number): { reason: Loss; detail: string } {
+function lossOf(
+  { dense, choice }: Explained,
+  index: number,
+): { reason: Loss | 'breaker_open'; detail: string } {
   const first = dense.pool.offers[choice.ranked[0] as number] as PoolOffer
   const offer = dense.pool.offers[index] as PoolOffer
+  // In panic they are asked after all others, whatever they cost.
+  if (offer.standing === 'ejected') return { reason: 'breaker_open', detail: details.breaker_open }
   switch (choice.by) {
     case 'order':
       return {

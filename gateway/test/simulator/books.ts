@@ -11,6 +11,8 @@ import type { VirtualTime } from './virtual-time.ts'
 const WINDOW_MS = 62_001
 /** A request that we cut off counts until its upstream must have heard of it. */
 const CUT_OFF_MS = 750
+/** A client that leaves does not stop what is being written for it at once. */
+const UNHEARD_TOKENS = 256
 const DAY_MS = 86_400_000
 
 interface Entry {
@@ -102,7 +104,8 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
         entry.endedMs = time.elapsedMs()
         correct(used)
         // … and no room is called free for it.
-        const delta = (used.tokens ?? entry.tokens) - entry.tokens
+        const unheard = outcome === 'client_gone' ? UNHEARD_TOKENS : 0
+        const delta = Math.min(0, (used.tokens ?? entry.tokens) + unheard - entry.tokens)
         for (const tally of talliesOf(offer)) tally.end(entry, delta)
         entry.tokens += delta
       },

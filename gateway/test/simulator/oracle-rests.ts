@@ -15,6 +15,8 @@ interface Rest {
   why: string
   fromMs: number
   untilMs: number
+  /** What is held against a listing is held against it as it was: its seller may have mended it since. */
+  revision: number
 }
 
 export const kept: Oracle = (run) => {
@@ -23,8 +25,11 @@ export const kept: Oracle = (run) => {
   return run.played.flatMap(({ request, tries, plan }) =>
     tries.flatMap(({ offer, takenMs }) => {
       const broken = [...(rests.get(offer.id) ?? []), ...(rests.get(offer.listingId) ?? [])].find(
-        ({ fromMs, untilMs, why }) =>
-          takenMs > fromMs && takenMs < untilMs && !(why === 'ejected' && plan?.panic === true),
+        ({ fromMs, untilMs, why, revision }) =>
+          takenMs > fromMs &&
+          takenMs < untilMs &&
+          offer.revision <= revision &&
+          !(why === 'ejected' && plan?.panic === true),
       )
       if (!broken) return []
       const { who, why, fromMs } = broken
@@ -46,6 +51,7 @@ function restsOf(run: Run): Rest[] {
     why: state,
     fromMs: atMs,
     untilMs: mended(listingId, atMs),
+    revision: revisionAt(run, listingId, atMs),
   }))
   const ejected = run.changes
     .filter(({ from, to }) => from === 'closed' && to === 'open')
@@ -54,8 +60,17 @@ function restsOf(run: Run): Rest[] {
       why: 'ejected',
       fromMs: atMs,
       untilMs: closedAfter(run, offerId, atMs),
+      revision: Number.POSITIVE_INFINITY,
     }))
   return [...said, ...out, ...ejected]
+}
+
+/** Of the attempt that had a listing taken off the market. */
+function revisionAt({ played }: Run, listingId: string, atMs: number): number {
+  const ended = played
+    .flatMap(({ tries }) => tries)
+    .filter(({ offer, endedMs }) => offer.listingId === listingId && endedMs === atMs)
+  return Math.max(...ended.map(({ offer }) => offer.revision))
 }
 
 /** An outage of our own takes an ejection back before its time; a pool in panic tries again before it. */
@@ -70,10 +85,10 @@ function restAfter(
   { offer, outcome, endedMs = 0, hintMs, begun }: Try,
   mended: (listingId: string, afterMs: number) => number,
 ): Rest[] {
-  const { id, listingId } = offer
+  const { id, listingId, revision } = offer
   if (begun) return []
   const rest = (who: string, why: string, forMs: number) => [
-    { who, why, fromMs: endedMs, untilMs: Math.min(endedMs + forMs, mended(listingId, endedMs)) },
+    { who, why, fromMs: endedMs, untilMs: Math.min(endedMs + forMs, mended(listingId, endedMs)), revision },
   ]
   switch (outcome) {
     case 'key_rejected':

@@ -9,7 +9,7 @@ test('try', async () => {
   const house = await loadHouse(loadSource)
   for (const seed of (process.env.SEEDS ?? '1 2 3 4 5 6').split(' ')) {
     const t = process.cpuUsage()
-    const run = await runScene(house, stormOf(seed, Number(process.env.N ?? 3000)))
+    const run = await runScene(house, stormOf(seed, Number(process.env.N ?? 2500)))
     const ends: Record<string, number> = {}
     for (const p of run.played) ends[`${p.end} ${p.code ?? ''}`] = (ends[`${p.end} ${p.code ?? ''}`] ?? 0) + 1
     console.log(
@@ -85,6 +85,35 @@ test('try', async () => {
         run.scene.sellers.find((x) => x.listingId === who)?.limits,
         run.scene.faults.filter((f) => f.listingId === who),
         run.scene.stall,
+      )
+    }
+    if (process.env.LIST) {
+      for (const q of run.played)
+        for (const t of q.tries)
+          if (
+            t.offer.id.startsWith(process.env.LIST) &&
+            t.takenMs > Number(process.env.FROM) &&
+            t.takenMs < Number(process.env.TO)
+          )
+            console.log(
+              q.request.requestId,
+              t.offer.id,
+              Math.round(t.takenMs),
+              t.outcome,
+              Math.round(t.endedMs ?? -1),
+              q.stream,
+              t.begun,
+              q.end,
+              q.request.inputTokens + q.request.maxOutputTokens,
+              t.offer.revision,
+            )
+      console.log(
+        run.scene.sellers.find((x) => x.listingId === process.env.LIST),
+        run.scene.faults.filter((f) => f.listingId === process.env.LIST || f.origin),
+        run.scene.stall,
+        run.changes.filter((c) => c.offerId.startsWith(process.env.LIST + ':')),
+        run.mended,
+        run.paused,
       )
     }
     const t2 = process.cpuUsage()
