@@ -11,23 +11,32 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createWebServer, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Pool } from 'undici'
+import { loadCatalog } from '../gateway/src/catalog/catalog.ts'
 import { quantile } from './load-client.ts'
 import { type Running, start } from './processes.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+// Many, because a model's budget for retries is small.
+const models = loadCatalog({ overridesPath: join(ROOT, 'config/models.json'), nowMs: Date.now() })
+  .list()
+  .slice(0, 100)
+  .map(({ id }) => id)
+
 const kinds = ['refused', 'reset', '500'] as const
 type Kind = (typeof kinds)[number]
 
 /** A buyer's share of retries is small, so failing requests take turns among many buyers. */
 const FAILURES_PER_BUYER = 30
+/** A server that fails more often, with nobody served between, is taken to be down as a whole. */
+const FAILURES_PER_SERVER = 40
 const WARM_UP = 200
-const PRICE = { failing: { input: '0.5', output: '1' }, well: { input: '1', output: '2' } }
+const PRICE = { input: '1', output: '2' }
 
 interface Figures {
   p50Ms: number
@@ -55,16 +64,19 @@ async function bench(): Promise<Report> {
     const gateway = await startGateway(scratch)
     closers.push(() => gateway.running.stop())
     const { api, origin } = gateway
-    const models = await modelNames(origin, gateway.apiKey)
-    const well = await startUpstream(models)
+    const well = await startUpstream()
     closers.push(() => well.close())
-    const wellListing = await list(api, { url: well.url, models, price: PRICE.well })
+    const wellListing = await list(api, { url: well.url, models, price: PRICE })
     const failing = new Map<Kind, Offer[]>()
     for (const kind of kinds) {
-      const upstream = await startUpstream(models)
-      closers.push(() => upstream.close())
-      failing.set(kind, await offersAt(api, upstream.url, models))
-      await upstream.fail(kind)
+      const offers: Offer[] = []
+      while (offers.length < requests) {
+        const upstream = await startUpstream()
+        closers.push(() => upstream.close())
+        offers.push(...(await offersAt(api, upstream.url, offers.length)))
+        await upstream.fail(kind)
+      }
+      failing.set(kind, offers)
     }
     const offers = models.map((model) => ({ listing: wellListing, model }))
     return await measure({ origin, api, well: offers, failing })
@@ -94,7 +106,9 @@ async function measure({ origin, api, well, failing }: Scene): Promise<Report> {
   const ask = async (only: readonly Offer[], kept?: number[]) => {
     const model = only[0]?.model
     const body = { model, messages: [{ role: 'user', content: 'lorem ipsum' }], max_tokens: 50 }
-    const provider = { only: only.map(({ listing }) => listing), sort: 'price' }
+    // By order: by price a listing without a record would mostly come after one that has shown what it can.
+    const listings = only.map(({ listing }) => listing)
+    const provider = { only: listings, order: listings }
     const startedMs = performance.now()
     const answer = await pool.request({
       path: '/v1/chat/completions',
@@ -144,7 +158,7 @@ function reportOf(samples: Record<Kind | 'direct', number[]>, errors: number): R
 }
 
 /** An upstream that is well until it is told how to fail. */
-async function startUpstream(models: readonly string[]) {
+async function startUpstream() {
   let failure: Kind | undefined
   const web = createWebServer((request, response) => {
     request.resume()
@@ -152,29 +166,34 @@ async function startUpstream(models: readonly string[]) {
       if (failure === '500') answer(response, 500, { error: { message: 'boom' } })
       else if (request.url?.endsWith('/models')) answer(response, 200, { data: models.map((id) => ({ id })) })
       else answer(response, 200, completion)
-      // A kept connection would outlive what befalls the port.
-      if (failure === undefined && models.length > 0) web.closeIdleConnections()
     })
   })
   web.keepAliveTimeout = 120_000
+  const sockets = new Set<Socket>()
   const door: Server = createServer((socket) => {
-    socket.on('error', () => undefined)
+    sockets.add(socket)
+    socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
     if (failure === 'reset') socket.resetAndDestroy()
     else web.emit('connection', socket)
   })
   await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(door.address() as AddressInfo).port}/v1`
+  const hangUp = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   const close = () => {
     door.close()
-    web.closeAllConnections()
+    hangUp()
   }
   return {
     url,
     close,
     async fail(kind: Kind) {
       failure = kind
-      if (kind !== '500') web.closeAllConnections()
-      if (kind === 'refused') await new Promise((resolve) => door.close(resolve))
+      // A kept connection would outlive what befalls the port.
+      const closed = kind === 'refused' && new Promise((resolve) => door.close(resolve))
+      if (kind !== '500') hangUp()
+      await closed
     },
   }
 }
@@ -199,20 +218,17 @@ const completion = {
   usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
 }
 
-/** As many listings as it takes for each request to have an offer of its own. */
-async function offersAt(api: Api, url: string, models: readonly string[]): Promise<Offer[]> {
-  const offers: Offer[] = []
-  while (offers.length < requests) {
-    const some = models.slice(0, requests - offers.length)
-    const listing = await list(api, { url, models: some, price: PRICE.failing })
-    offers.push(...some.map((model) => ({ listing, model })))
-  }
-  return offers
+/** A listing of a server, with an offer for each of the requests from the `from`th on. */
+async function offersAt(api: Api, url: string, from: number): Promise<Offer[]> {
+  const some = Array.from(
+    { length: FAILURES_PER_SERVER },
+    (_, at) => models[(from + at) % models.length] as string,
+  )
+  const listing = await list(api, { url, models: some, price: PRICE })
+  return some.map((model) => ({ listing, model }))
 }
 
-async function startGateway(
-  scratch: string,
-): Promise<{ running: Running; origin: string; api: Api; apiKey: string }> {
+async function startGateway(scratch: string): Promise<{ running: Running; origin: string; api: Api }> {
   const dataDir = join(scratch, 'data')
   const running = await start('bourse', [process.execPath, join(ROOT, 'gateway/dist/main.js')], {
     env: { PORT: '0', DATA_DIR: dataDir, ALLOW_PRIVATE_UPSTREAMS: 'true' },
@@ -220,7 +236,7 @@ async function startGateway(
   })
   const summary = JSON.parse(readFileSync(join(dataDir, 'summary.json'), 'utf8')) as Record<string, string>
   const { origin } = new URL(summary.baseUrl as string)
-  return { running, origin, api: await signIn(origin, summary), apiKey: summary.apiKey as string }
+  return { running, origin, api: await signIn(origin, summary) }
 }
 
 type Api = (
@@ -247,13 +263,6 @@ async function signIn(origin: string, { email, password }: Record<string, string
   }
   token = String((await api('/api/login', { email, password })).token)
   return api
-}
-
-/** What can be listed, as providers call it: public ids without their author. */
-async function modelNames(origin: string, apiKey: string): Promise<string[]> {
-  const response = await fetch(`${origin}/v1/models`, { headers: { authorization: `Bearer ${apiKey}` } })
-  const { data } = (await response.json()) as { data: { id: string }[] }
-  return data.map(({ id }) => id)
 }
 
 let listings = 0

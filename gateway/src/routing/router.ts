@@ -9,7 +9,9 @@ import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Breakers, BreakerView } from './breakers.ts'
 import type { Capacity, CapacityView } from './capacity.ts'
+import { MAX_ATTEMPTS } from './failover.ts'
 import { createLeases, type EndedAttempt, type LeasesDeps, type Market } from './leases.ts'
+import { loadOf } from './load.ts'
 import { type Decision, decisionsOn, type Plan, type Planned, type PlanRequest, planRequest } from './plan.ts'
 import { createPools, type LivePool, type PoolsDeps } from './pools.ts'
 import { createRests, type Rests } from './rests.ts'
@@ -108,12 +110,20 @@ export function createRouter(deps: RouterDeps): Router {
     throw planned.refusal
   }
 
+  /** Too few have room to fail over to, and some were full when the pool was built: they may have room by now. */
+  function mayMissSomebody({ policy }: PlanRequest, { decisions, offers, asks }: Plan): boolean {
+    if (!decisions.some(({ choice }) => choice.excluded.full !== undefined)) return false
+    const wanted = policy.allowFallbacks === false && !policy.order ? 1 : MAX_ATTEMPTS
+    const roomy = offers.filter((offer) => leases.fullForMs(offer, loadOf({ asks }, offer)) === 0)
+    return roomy.length < wanted
+  }
+
   /** With capacity taken; `undefined` when somebody could serve and nobody has room. */
   function tryAdmit(request: PlanRequest): { plan: Plan } | { refusal: GatewayError; mayWait: boolean } {
     let planned: Planned = planRequest(planDeps, request)
     for (const exact of [false, true]) {
       if (exact) planned = planRequest(planDeps, request, { exact })
-      if ('refusal' in planned) continue
+      if ('refusal' in planned || (!exact && mayMissSomebody(request, planned.plan))) continue
       const first = leases.takeNext([...planned.plan.offers], planned.plan)
       if (first) return { plan: { ...planned.plan, first } }
     }

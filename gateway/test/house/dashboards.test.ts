@@ -73,7 +73,7 @@ test.each(queries)('$where is PromQL', ({ expr }) => {
 })
 
 test('every metric and label that a dashboard or an alert names is one that the gateway exposes', async () => {
-  const exposed = await exposedSeries()
+  const exposed = new Map([...(await exposedSeries()), ...registeredSeries()])
   const unknown = queries.flatMap(({ where, expr }) =>
     selectorsOf(expr).flatMap(({ metric, labels }) => {
       if (metric === 'up') return []
@@ -147,6 +147,27 @@ function selectorsOf(expr: string): { metric: string; labels: string[] }[] {
 }
 
 /** Names and labels as a scrape would see them after one request of each kind. */
+const sources = new URL('gateway/src/', project)
+
+/** What the rooms register by name and labels, read from their source: most of it appears on a running gateway only. */
+function registeredSeries(): Map<string, Set<string>> {
+  const series = new Map<string, Set<string>>()
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' })
+  for (const file of files.filter((name) => /(?<!\.test)\.ts$/.test(name) && !name.startsWith('generated'))) {
+    const text = readFileSync(new URL(file, sources), 'utf8')
+    for (const [, kind, name = '', rest = ''] of text.matchAll(
+      /(gauge|counter|samples)\??\.?\(\s*'(gateway_[a-z_]+)',(?=([\s\S]{0,300}))/g,
+    )) {
+      const labels = kind === 'samples' ? (/labels: \[([^\]]*)\]/.exec(rest)?.[1] ?? '') : ''
+      series.set(
+        name,
+        new Set([...[...labels.matchAll(/'(\w+)'/g)].map(([, label = '']) => label), 'instance']),
+      )
+    }
+  }
+  return series
+}
+
 async function exposedSeries(): Promise<Map<string, Set<string>>> {
   const metrics = createMetrics()
   metrics.requestEnded({

@@ -11,6 +11,7 @@ import type { VirtualTime } from './virtual-time.ts'
 const WINDOW_MS = 62_001
 /** A request that we cut off counts until its upstream must have heard of it. */
 const CUT_OFF_MS = 750
+const CUT_OFF: ReadonlySet<string> = new Set(['client_gone', 'timeout', 'malformed', 'own_fault'])
 /** A client that leaves does not stop what is being written for it at once. */
 const UNHEARD_TOKENS = 256
 const DAY_MS = 86_400_000
@@ -106,7 +107,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
         // … and no room is called free for it.
         const unheard = outcome === 'client_gone' ? UNHEARD_TOKENS : 0
         const delta = Math.min(0, (used.tokens ?? entry.tokens) + unheard - entry.tokens)
-        for (const tally of talliesOf(offer)) tally.end(entry, delta)
+        for (const tally of talliesOf(offer)) tally.end(entry, delta, CUT_OFF.has(outcome))
         entry.tokens += delta
       },
     }
@@ -129,7 +130,7 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
 
 interface Tally {
   take(entry: Entry): void
-  end(entry: Entry, tokens: number): void
+  end(entry: Entry, tokens: number, lingers: boolean): void
   fits(limits: CapacityLimits, load: Load, now: number): boolean
 }
 
@@ -156,9 +157,9 @@ function createTally(): Tally {
       sum += entry.tokens
       running += 1
     },
-    end(entry, tokens) {
+    end(entry, tokens, lingers) {
       running -= 1
-      ended.push(entry)
+      if (lingers) ended.push(entry)
       forget(entry.endedMs)
       if (recent.length > 0 && entry.atMs >= (recent[0] as Entry).atMs) sum += tokens
     },

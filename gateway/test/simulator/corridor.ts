@@ -29,6 +29,9 @@ interface Deps {
   budgets: Budgets
 }
 
+/** Of those who do not leave. */
+const staying = new AbortController().signal
+
 /** How an answer that had begun goes on; `undefined` once it is over. */
 type Rest = Promise<End>
 
@@ -36,10 +39,10 @@ export function createCorridor(deps: Deps) {
   const { time, router, well, budgets } = deps
 
   async function serve(one: Played): Promise<void> {
-    const leaving = new AbortController()
-    const stay =
-      one.leavesAfterMs === undefined ? undefined : time.after(one.leavesAfterMs, () => leaving.abort())
-    const end = await answer(one, leaving.signal)
+    const { leavesAfterMs } = one
+    const leaving = leavesAfterMs === undefined ? undefined : new AbortController()
+    const stay = leavesAfterMs === undefined ? undefined : time.after(leavesAfterMs, () => leaving?.abort())
+    const end = await answer(one, leaving?.signal ?? staying)
     stay?.()
     one.end = end
     one.endedMs = time.elapsedMs()
@@ -48,12 +51,15 @@ export function createCorridor(deps: Deps) {
   async function answer(one: Played, signal: AbortSignal): Promise<End> {
     const { request, maxWaitMs } = one
     try {
-      one.plan = await router.admit(request, maxWaitMs > 0 ? { maxWaitMs, signal } : undefined)
+      const wait = { maxWaitMs, ...(signal === staying ? {} : { signal }) }
+      one.plan = await router.admit(request, maxWaitMs > 0 ? wait : undefined)
     } catch (error) {
       return refused(one, error)
     }
     const { plan } = one
     one.admittedMs = time.elapsedMs()
+    // Who has waited was decided on only now.
+    if (one.admittedMs > one.cameMs) one.wellAtFirst = well.offersFor(request)
     await time.sleep(HOLD_MS * randomOf(request.requestId)())
     if (one.abandons || signal.aborted) {
       router.abandon(plan, new Error('it is not to be served'))
@@ -126,7 +132,7 @@ function tryOffer(
       ?.send(callOf(one, offer), { content, done, failed: fail })
     const renewal = everySoOften(time, () => lease.renew())
     if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave)
+    else if (signal !== staying) signal.addEventListener('abort', leave)
     if (one.lost) {
       patience.stop()
       renewal()

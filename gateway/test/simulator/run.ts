@@ -36,7 +36,7 @@ export type End = 'served' | 'broke' | 'left' | 'refused' | 'abandoned' | 'lost'
 
 export interface Played extends Asked {
   cameMs: number
-  /** Who could certainly have served when it came, and when it was refused. */
+  /** Who could certainly have served when it was decided on, and when it was refused. */
   wellAtFirst: readonly string[]
   wellAtLast: readonly string[]
   plan?: Plan

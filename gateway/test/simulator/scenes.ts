@@ -27,14 +27,14 @@ export function cutListing(requests: number): Scene {
   })
 }
 
-/** From second 60 to 180 nobody answers, at thirty requests a second. */
+/** From second 60 to 180 nobody answers, at twenty requests a second. */
 export function totalOutage(kind: BeforeContent, seed = '1'): Scene {
   return makeScene({
     name: `total outage by ${kind}, seed ${seed}`,
     seed: `outage ${kind} ${seed}`,
     sellers: ['a', 'b', 'c', 'd', 'e'].map((id) => makeSeller(id)),
     faults: [{ kind, fromMs: OUTAGE.fromMs, untilMs: OUTAGE.untilMs }],
-    traffic: { requests: 7_500, everyMs: 33 },
+    traffic: { requests: 5_000, everyMs: 50 },
   })
 }
 
@@ -72,7 +72,7 @@ export function shortFault(kind: FaultKind, forMs: number, seed = '1'): Scene {
     seed: `short ${kind} ${seed}`,
     sellers: [makeSeller('a', { usd: '0.7' }), makeSeller('b'), makeSeller('c'), makeSeller('d')],
     faults: [fault],
-    traffic: { requests: Math.round((180_000 + forMs) / 30), everyMs: 30, answer: { least: 5, most: 50 } },
+    traffic: { requests: Math.round((180_000 + forMs) / 60), everyMs: 60, answer: { least: 5, most: 50 } },
   })
 }
 
@@ -82,6 +82,7 @@ export function lateFailures(): Scene {
   return {
     ...scene,
     name: 'late failures',
+    traffic: { ...scene.traffic, requests: 5_000, everyMs: 25 },
     faults: [{ kind: 'silent', listingId: 'a', fromMs: 60_000, untilMs: 62_000 }, ...scene.faults],
   }
 }

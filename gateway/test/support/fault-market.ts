@@ -190,7 +190,8 @@ export async function openFaultMarket({ abroad = false } = {}): Promise<FaultMar
       const fault = faults.get(name) as Fault
       const only = [faulty, listings.well, listings.dear]
       const askedMs = gateway.context.clock.monotonicMs()
-      const more = { provider: { sort: 'price' }, ...fault.request }
+      // By price a listing without a record would mostly come after those that have shown what they can.
+      const more = { provider: { order: only }, ...fault.request }
       const asking = await ask({ model, kind, only, poor, more })
       const answeredMs = gateway.context.clock.monotonicMs()
       const rest = restOf(gateway, faulty, model)
