@@ -4,7 +4,9 @@
  * that already passed are not tried again. A failure names the seed; --seed repeats it.
  *
  *   --minutes N    how long (60)          --runs N    fast-check runs per property (1,000); 50 times as many of the
- *                                                     ledger's model in each of its two files, 100,000 a round
+ *                                                     ledger's model in each of its two files, 100,000 a round, and
+ *                                                     5,000 times as many requests of the simulator in each of its
+ *                                                     two (test/simulator/*storms*), ten million a round
  *   --only TEXT    only test files whose path contains TEXT
  *   --seed N       one round with this seed
  */

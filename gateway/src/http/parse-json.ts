@@ -53,7 +53,7 @@ function parse(text: string): unknown {
 }
 
 /** Bounds depth and number of values in one pass over the bytes; brackets and commas inside strings do not count. */
-function refuseShape(bytes: Buffer): void {
+export function refuseShape(bytes: Buffer): void {
   let depth = 0
   let values = 1
   for (let at = 0; at < bytes.length; at += 1) {

@@ -200,7 +200,7 @@ async function reserveMoney(
   return { hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
 }
 
-function notAllowed(model: Model): GatewayError {
+export function notAllowed(model: Model): GatewayError {
   return new GatewayError(
     'model_not_allowed',
     `This API key may not use '${model.id}'. GET /v1/models lists what it may use.`,

@@ -18,13 +18,15 @@ import type { RouteRecords, StoredRoute } from '../routing/route-records.ts'
 import type { Router as Routing } from '../routing/router.ts'
 import { bearerOf } from '../users/bearer.ts'
 import type { Sessions } from '../users/sessions.ts'
+import { notAllowed } from './admit-chat.ts'
+import { mayUse } from './allowed-models.ts'
 import { featuresAsked } from './features-asked.ts'
 import { routeWish } from './route-wish.ts'
 
 export interface RouteRoutesDeps {
   routes: Pick<RouteRecords, 'find'>
   router: Pick<Routing, 'dryRun'>
-  catalog: Pick<Catalog, 'find'>
+  catalog: Catalog
   clock: { nowMs(): number; monotonicMs(): number }
   sessions: Pick<Sessions, 'principalOf'>
   /** Throws 401 for a key that is none, 503 when nobody can say. */
@@ -43,7 +45,8 @@ export function createRouteRoutes(deps: RouteRoutesDeps): Router {
   })
   router.post('/route', async (request, response) => {
     const asker = await askerOf(deps, request)
-    const asked = planFor(deps, readDryRun(request.body), asker.policy)
+    const length = Number(request.headers['content-length'] ?? 0)
+    const asked = planFor(deps, readDryRun(request.body, length), asker)
     const decisions = deps.router.dryRun(asked)
     const times = { atMs: deps.clock.nowMs(), monotonicMs: deps.clock.monotonicMs() }
     response.json({
@@ -85,6 +88,8 @@ interface Asker {
   /** An operator sees everybody's. */
   all: boolean
   policy: RoutingPolicy
+  /** The key that asks; a signed-in user has no list of models. */
+  caller?: Caller
 }
 
 async function askerOf({ sessions, verifyKey }: RouteRoutesDeps, request: Request): Promise<Asker> {
@@ -96,11 +101,19 @@ async function askerOf({ sessions, verifyKey }: RouteRoutesDeps, request: Reques
     )
   }
   if (token.startsWith('sk-')) {
-    const { organisationId, policy } = await verifyKey(token)
-    return { organisationId, policy, all: false }
+    const caller = await verifyKey(token)
+    if (!caller.scopes.has('read')) throw withoutRead()
+    return { organisationId: caller.organisationId, policy: caller.policy, caller, all: false }
   }
   const { organisationId, roles } = await sessions.principalOf(token)
   return { organisationId, policy: {}, all: roles.includes('operator') }
+}
+
+function withoutRead(): GatewayError {
+  return new GatewayError(
+    'forbidden',
+    "This API key lacks the scope 'read'. Create one that has it under Keys.",
+  )
 }
 
 const tokens = z.int().min(0).max(100_000_000)
@@ -118,7 +131,7 @@ interface DryRun {
   inputTokens: number | undefined
 }
 
-function readDryRun(body: unknown): DryRun {
+function readDryRun(body: unknown, bytes: number): DryRun {
   const { inputTokens, maxOutputTokens, messages, ...rest } = validate(sizes, body ?? {})
   if (messages === undefined && inputTokens === undefined) {
     throw new GatewayError('invalid_value', 'Send messages as you would to a model, or inputTokens.', {
@@ -130,17 +143,18 @@ function readDryRun(body: unknown): DryRun {
     ...rest,
     messages: messages ?? [{ role: 'user', content: '' }],
   })
-  return { request, bytes: JSON.stringify(body).length, inputTokens }
+  return { request, bytes, inputTokens }
 }
 
 function planFor(
   { catalog }: RouteRoutesDeps,
   { request, bytes, inputTokens: given }: DryRun,
-  policy: RoutingPolicy,
+  { policy, caller }: Asker,
 ): PlanRequest {
   const wish = routeWish(request, {})
   const sized = [request.model, ...wish.fallbackModels].map((name) => {
     const model = catalog.find(name)
+    if (caller && !mayUse(catalog, caller, model)) throw notAllowed(model)
     const inputTokens = given ?? estimatePrompt(request, bytes, model.tokenizer, model.contextWindow)
     const requested = request.max_completion_tokens ?? request.max_tokens ?? undefined
     const { maxOutputTokens } = capOutput({

@@ -79,7 +79,7 @@ async function book(deps: InferenceDeps, service: JsonService, served: ServedRep
   const measure = measureFor(deps, offer, model)
   measure.yardstick?.add(reply.text)
   await conclude(deps, service, {
-    end: { by: 'upstream_finished', empty: isEmpty(reply, countOutput) },
+    end: { by: 'upstream_finished', empty: isEmpty(reply, offer, countOutput) },
     offer,
     lease: { lease, outcome: 'ok' },
     reported: reply.usage,
@@ -95,9 +95,10 @@ async function book(deps: InferenceDeps, service: JsonService, served: ServedRep
   return body
 }
 
-/** No completion token and no tool call: the buyer asked and got nothing. */
-function isEmpty(reply: ChatReply, countOutput: () => number): boolean {
+/** No completion token and no tool call: the buyer asked and got nothing. What nobody can see counts from a provider only. */
+function isEmpty(reply: ChatReply, { backing }: Offer, countOutput: () => number): boolean {
   if (reply.text !== '' || reply.hasToolCalls) return false
+  if (backing === 'endpoint') return true
   return (reply.usage ? outputTokens(reply.usage) : countOutput()) === 0
 }
 

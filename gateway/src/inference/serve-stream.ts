@@ -172,7 +172,7 @@ async function endStream(
   let lastBytes = ''
   const countOutput = () => relay.countedOutput()
   await conclude(deps, service, {
-    end: whatEnded(end, relay, cut),
+    end: whatEnded(end, relay, { cut, offer }),
     offer,
     lease: { lease, outcome },
     reported: relay.usage,
@@ -189,11 +189,13 @@ async function endStream(
   else client.finish(lastBytes)
 }
 
-function whatEnded(end: StreamEnd, relay: StreamRelay, cut: CutOff): End {
+function whatEnded(end: StreamEnd, relay: StreamRelay, { cut, offer }: { cut: CutOff; offer: Offer }): End {
   const stage = relay.finishReason !== undefined && relay.usage ? 'finished' : 'delivering'
   switch (end.kind) {
     case 'complete': {
-      const written = relay.usage ? outputTokens(relay.usage) : relay.countedOutput()
+      // What nobody can see counts from a provider only, not from a server of the seller's.
+      const told = offer.backing === 'key' && relay.usage
+      const written = told ? outputTokens(told) : relay.countedOutput()
       return { by: 'upstream_finished', empty: !relay.hasText && !relay.hasToolCalls && written === 0 }
     }
     case 'client_gone':

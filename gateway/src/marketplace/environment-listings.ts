@@ -129,11 +129,10 @@ async function ensure(
 async function obstacleTo(
   deps: EnvironmentListingsDeps,
   transaction: Transaction,
-  { id, provider, key, existing, models }: Wanted & { id: string; models: readonly ModelRow[] },
+  { id, key, existing, models }: Wanted & { id: string; models: readonly ModelRow[] },
 ): Promise<string | undefined> {
   if (models.length === 0) return 'a vendor key is set, but no model of this vendor has a known price'
-  const { baseUrl } = provider
-  const fingerprint = fingerprintOf(deps, key, { baseUrl, ground: 'own_organisation' })
+  const fingerprint = fingerprintOf(deps, key, { ground: 'own_organisation' })
   const holder = fingerprint && (await findByFingerprint(transaction, fingerprint))
   if (holder && holder.id !== id) return 'a vendor key is set, but another listing has it already'
   const isEnded = !existing && (await isDeleted(transaction, id))

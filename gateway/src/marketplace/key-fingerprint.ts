@@ -1,10 +1,7 @@
-/** One key, one listing: the same key at the same host is recognised without being kept. */
+/** One key, one listing: the same key is recognised without being kept, whichever of its vendor's hosts it is sent to. */
 import { keyedHash } from '../platform/secrets.ts'
 
-/** HMAC of the key under the installation's pepper, for the origin it is sent to. */
-export function keyFingerprint(
-  pepper: Buffer,
-  { baseUrl, key }: { baseUrl: string; key: string },
-): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(keyedHash(pepper, `listing key|${new URL(baseUrl).origin}|${key}`))
+/** HMAC of the key under the installation's pepper. */
+export function keyFingerprint(pepper: Buffer, key: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(keyedHash(pepper, `listing key|${key}`))
 }

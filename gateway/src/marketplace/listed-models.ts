@@ -1,5 +1,7 @@
 /** Reads a vendor's list of models, and tells whether a name is on it. Pure. */
 
+import { refuseShape } from '../http/parse-json.ts'
+
 /** More than any vendor serves under one key. */
 const MAX_IDS = 20_000
 const MAX_ID_CHARACTERS = 300
@@ -8,6 +10,8 @@ const MAX_ID_CHARACTERS = 300
 export function readModelIds(body: Buffer): Set<string> | undefined {
   let json: unknown
   try {
+    // A hostile list of lists would hold the loop for seconds.
+    refuseShape(body)
     json = JSON.parse(body.toString('utf8'))
   } catch {
     return undefined

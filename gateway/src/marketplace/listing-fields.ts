@@ -156,7 +156,7 @@ async function sealedKey(
 export function fingerprintOf(
   { secrets }: Pick<FieldsDeps, 'secrets'>,
   key: string,
-  { ground, baseUrl }: { ground: Ground; baseUrl: string },
+  { ground }: { ground: Ground },
 ): Uint8Array<ArrayBuffer> | null {
-  return ground === 'demo' ? null : keyFingerprint(secrets.keyPepper, { baseUrl, key })
+  return ground === 'demo' ? null : keyFingerprint(secrets.keyPepper, key)
 }

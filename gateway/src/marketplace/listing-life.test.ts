@@ -321,3 +321,24 @@ test('a seller sees on his dashboard how a listing does; others do not', async (
   expect((await scene.as('buyer').get(`${path}/${id}/dashboard`)).status).toBe(404)
   expect((await scene.as('operator').get(`${path}/${id}/dashboard`)).status).toBe(200)
 })
+
+test('saying active beside a new key or model is no way round the verification', async () => {
+  const { id } = await scene.created()
+  await scene.settled(id)
+  scene.door.answer = () => unauthorised
+  const rekeyed = await put('seller', id, { key: 'sk-never-verified', state: 'active' })
+  expect(rekeyed.body).toMatchObject({ state: 'verifying', stateReason: 'key_changed' })
+  expect(scene.market.offersFor(MODEL)).toEqual([])
+  await scene.settled(id)
+  expect((await scene.as('seller').get(`${path}/${id}`)).body.state).toBe('draft')
+  expect(scene.market.offersFor(MODEL)).toEqual([])
+})
+
+test('what stands against a quarantined listing is not got rid of by deleting it', async () => {
+  const { id } = await scene.created()
+  await scene.settled(id)
+  await put('operator', id, { state: 'quarantined' })
+  const refused = await scene.as('seller').delete(`${path}/${id}`)
+  expect(refused.status).toBe(409)
+  expect((await scene.as('operator').delete(`${path}/${id}`)).status).toBe(204)
+})

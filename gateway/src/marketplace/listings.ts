@@ -132,6 +132,7 @@ export function createListings(deps: ListingsDeps): Listings {
     await inTransaction(database, async (transaction) => {
       const before = reachable(await lockListing(transaction, id), actor)
       mayManage(before, actor)
+      mayRemove(before, actor)
       await updateListing(transaction, id, {
         deletedAt: new Date(clock.nowMs()),
         state: 'disabled',
@@ -168,7 +169,7 @@ async function move(
     })
   } else if (part && before.state === 'verifying') {
     await startVerification(transaction, before.id)
-  } else if (part && wanted === undefined && startsAgain(before, part)) {
+  } else if (part && wanted !== 'paused' && startsAgain(before, part)) {
     if (mayMove(standingOf(before), 'verifying', stateActorOf(actor)) !== 'yes') return
     await changeState(deps, transaction, { before, change: { to: 'verifying', reason: part, actor } })
   }
@@ -278,6 +279,15 @@ function mayManage(listing: ListingRecord, actor: Actor): void {
   requireSeller(actor)
   if (listing.organisationId === actor.organisationId) return
   throw new GatewayError('forbidden', "This listing is somebody else's.")
+}
+
+/** What stands against a listing must not be got rid of by listing its key anew. */
+function mayRemove({ state, stateReason }: ListingRecord, actor: Actor): void {
+  if (state !== 'quarantined' || isOperator(actor)) return
+  throw new GatewayError(
+    'conflict',
+    `This listing is quarantined (${stateReason}) and stays until an operator has decided. Ask one.`,
+  )
 }
 
 /** A listing of somebody else's is not there. */

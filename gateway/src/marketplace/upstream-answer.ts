@@ -3,7 +3,7 @@ import type { Egress, EgressCall, EgressTarget } from '../egress/egress.ts'
 import type { Exchange, ExchangeFailure } from '../egress/exchange.ts'
 
 // OpenRouter's list of models, the longest known, has half a megabyte.
-const MAX_BYTES = 4 * 1024 * 1024
+const MAX_BYTES = 2 * 1024 * 1024
 // Reasoning models think before their one token.
 const TOTAL_MS = 30_000
 const IDLE_MS = 10_000

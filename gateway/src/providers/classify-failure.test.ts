@@ -223,3 +223,38 @@ test("a refusal in a vendor's usual words is known for the buyer's, any other 40
     expect(failure.recognised).toBeUndefined()
   }
 })
+
+test.each([
+  ["Invalid value: 'invalid api key'. Supported values are: 'none', 'auto', and 'required'.", 'tool_choice'],
+  ['Unrecognized request argument supplied: insufficient quota', undefined],
+  ["'incorrect api key' is not one of ['none', 'auto']", undefined],
+  ['Unsupported role model not found does not exist', undefined],
+  ['messages.0.role: you exceeded your current quota', undefined],
+  ['Expected insufficient balance to be a string', undefined],
+])('a request cannot take a seller off the market by what its vendor quotes: %s', (message, param) => {
+  for (const status of [400, 422, 200])
+    expect(
+      classifyFailure({
+        status,
+        headers: {},
+        body: Buffer.from(
+          JSON.stringify({ error: { message, type: 'invalid_request_error', param, code: 'invalid_value' } }),
+        ),
+        nowMs: 0,
+      }).class,
+    ).toBe('user_error')
+})
+
+test.each([
+  ['Your credit balance is too low to access the Anthropic API.', 'quota_exhausted'],
+  [
+    'You have reached your specified API usage limits. You will regain access on 2026-12-01.',
+    'quota_exhausted',
+  ],
+  ['API key not valid. Please pass a valid API key.', 'key_rejected'],
+  ['This organization has been disabled.', 'key_rejected'],
+  ['The model `gpt-9` does not exist or you do not have access to it.', 'model_refused'],
+])('what a vendor says of its own about the seller is heard in a 400 too: %s', (message, expected) => {
+  const body = Buffer.from(JSON.stringify({ error: { message, type: 'invalid_request_error' } }))
+  expect(classifyFailure({ status: 400, headers: {}, body, nowMs: 0 }).class).toBe(expected)
+})

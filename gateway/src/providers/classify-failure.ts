@@ -134,6 +134,26 @@ function shows(sign: keyof typeof signs, { words, message }: UpstreamError): boo
   return signs[sign].words.test(words) || signs[sign].message.test(message.slice(0, MAX_MESSAGE))
 }
 
+/** As much of a sentence as may stand before its sign: "This organization has", "You have reached your specified API". */
+const OPENING = /^[\w\s,.-]{0,40}$/
+// Openings of sentences about what the caller sent, which may quote anything of it.
+const ABOUT_THE_REQUEST =
+  /invalid|expect|unsupported|unknown|unrecognized|should|must|input|param|argument|field|tool/i
+
+/**
+ * True when the vendor's own words show `sign`: its codes, or the opening of its message. What stands in quotes, or behind
+ * a colon, may be the buyer's, who could otherwise have every seller's listing taken off the market with one request.
+ */
+function says(sign: 'quota' | 'key' | 'model', { words, message, param }: UpstreamError): boolean {
+  if (signs[sign].words.test(words)) return true
+  if (param !== undefined && param !== 'model') return false
+  const own = message.slice(0, MAX_MESSAGE).replace(/'[^']*'|"[^"]*"|`[^`]*`/g, ' ')
+  const at = own.search(signs[sign].message)
+  if (at < 0) return false
+  const before = own.slice(0, at).replace(/^\s*error:?\s*/i, '')
+  return OPENING.test(before) && !ABOUT_THE_REQUEST.test(before)
+}
+
 function classOf(status: number | undefined, error: UpstreamError): FailureClass {
   if (status === undefined) return classByWords(error)
   switch (status) {
@@ -148,8 +168,8 @@ function classOf(status: number | undefined, error: UpstreamError): FailureClass
       return 'quota_exhausted'
     case 403:
       if (shows('filter', error)) return 'user_error'
-      if (shows('quota', error)) return 'quota_exhausted'
-      return shows('model', error) ? 'model_refused' : 'key_rejected'
+      if (says('quota', error)) return 'quota_exhausted'
+      return says('model', error) ? 'model_refused' : 'key_rejected'
     case 404:
     case 410:
     case 451:
@@ -172,9 +192,9 @@ function classOf(status: number | undefined, error: UpstreamError): FailureClass
 /** A 400 is the buyer's, unless it is about the seller's money, key or model: some vendors send those as 400 too. */
 function classOfRefusal(error: UpstreamError): FailureClass {
   if (shows('context', error) || shows('filter', error)) return 'user_error'
-  if (shows('quota', error)) return 'quota_exhausted'
-  if (shows('key', error)) return 'key_rejected'
-  return shows('model', error) ? 'model_refused' : 'user_error'
+  if (says('quota', error)) return 'quota_exhausted'
+  if (says('key', error)) return 'key_rejected'
+  return says('model', error) ? 'model_refused' : 'user_error'
 }
 
 function classByWords(error: UpstreamError): FailureClass {
@@ -182,7 +202,7 @@ function classByWords(error: UpstreamError): FailureClass {
   if (!error.isJson) return 'malformed'
   if (error.words === '' && error.message === '') return 'malformed'
   if (shows('context', error) || shows('filter', error)) return 'user_error'
-  if (shows('quota', error)) return 'quota_exhausted'
+  if (says('quota', error)) return 'quota_exhausted'
   if (/overloaded/.test(error.words)) return 'overloaded'
   if (shows('rate', error)) return 'rate_limited'
   if (signs.key.words.test(error.words) || /permission_error/.test(error.words)) return 'key_rejected'

@@ -57,6 +57,8 @@ export class RunningLease implements Lease, Timed {
   private readonly dayMs: number
   private place: 'taken' | 'lost' | 'free' = 'taken'
   private ended = false
+  /** What the minute is to be corrected by once it is over; below 0, tokens come back. */
+  private owedTokens = 0
   /** What it has set aside counts as used, because nobody may ever tell. */
   private kept = false
 
@@ -94,11 +96,30 @@ export class RunningLease implements Lease, Timed {
     this.ended = true
     const usedTokens = tokens ?? (UNBILLED.has(outcome) ? 0 : this.taken.tokens)
     // Only what was served is billed.
-    this.settle({ tokens: usedTokens, nanos: costNanos ?? 0n }, CUT_OFF.has(outcome) ? CUT_OFF_TOKENS : 0)
+    this.settle({ tokens: usedTokens, nanos: costNanos ?? 0n })
+    const unheard = CUT_OFF.has(outcome) ? Math.min(this.taken.tokens, usedTokens + CUT_OFF_TOKENS) : 0
+    this.owedTokens = Math.max(usedTokens, unheard) - this.taken.tokens
     if (this.place === 'taken' && CUT_OFF.has(outcome)) {
       this.home.wheel.remove(this)
       this.home.wheel.add(this, this.home.nowMs() + CUT_OFF_MS)
-    } else if (this.place === 'taken') {
+    } else {
+      this.settleMinute()
+      if (this.place === 'taken') {
+        this.home.wheel.remove(this)
+        this.leave('free')
+      }
+    }
+    this.home.freed(this.listing)
+  }
+
+  undo(): void {
+    if (this.ended) return
+    this.ended = true
+    this.settle({ tokens: 0, nanos: 0n })
+    this.owedTokens = -this.taken.tokens
+    this.settleMinute()
+    for (const use of [this.listing.use, this.model]) use.uncountRequest(this.takenAtMs)
+    if (this.place === 'taken') {
       this.home.wheel.remove(this)
       this.leave('free')
     }
@@ -108,7 +129,8 @@ export class RunningLease implements Lease, Timed {
   /** Its time in the wheel is over: it was lost, or was cut off a while ago. */
   due(): void {
     this.leave(this.ended ? 'free' : 'lost')
-    if (!this.ended) {
+    if (this.ended) this.settleMinute()
+    else {
       this.home.lost()
       this.keep()
     }
@@ -121,15 +143,15 @@ export class RunningLease implements Lease, Timed {
     this.model.running -= 1
   }
 
-  /** `unheardTokens`: at most so many may have been written that we do not know of; they count for the minute only. */
-  private settle(used: Amount, unheardTokens: number): void {
+  /** Brings the minute to what was used; of what was cut off, when its upstream must have heard of it. */
+  private settleMinute(): void {
+    for (const use of [this.listing.use, this.model]) use.correctRate(this.owedTokens, this.takenAtMs)
+  }
+
+  private settle(used: Amount): void {
     const taken = this.taken
     const wallMs = this.home.wallMs()
-    const minuteTokens = Math.max(used.tokens, Math.min(taken.tokens, used.tokens + unheardTokens))
-    for (const use of [this.listing.use, this.model]) {
-      use.correctRate(minuteTokens - taken.tokens, this.takenAtMs)
-      this.settleAt(use, { taken, used }, wallMs)
-    }
+    for (const use of [this.listing.use, this.model]) this.settleAt(use, { taken, used }, wallMs)
   }
 
   private settleAt(use: Use, change: { taken: Amount; used: Amount }, wallMs: number): void {

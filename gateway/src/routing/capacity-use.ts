@@ -62,6 +62,11 @@ export class Use {
     return this.calendar.take(asked, wallMs)
   }
 
+  /** The request that was taken then was never sent. */
+  uncountRequest(takenAtMs: number): void {
+    this.requests?.correct(-1, takenAtMs)
+  }
+
   correctRate(tokens: number, takenAtMs: number): void {
     this.tokens?.correct(tokens, takenAtMs)
   }

@@ -4,6 +4,8 @@ import type { OutcomeClass } from '../providers/outcome.ts'
 export interface Lease {
   /** Gives back what was taken, corrects it to what was used, and tells how it went. Only the first call counts. */
   end(outcome: OutcomeClass, used?: LeaseUse): void
+  /** Nothing was sent: everything comes back at once, as if it had not been taken. */
+  undo(): void
   /** The attempt still runs. A lease that is neither ended nor renewed for two minutes gives its place up as lost. */
   renew(): void
 }

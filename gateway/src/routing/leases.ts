@@ -126,7 +126,17 @@ export function createLeases(deps: LeasesDeps): Leases {
     return {
       offer,
       beganMs,
-      lease: { end: (outcome, used) => void end({ ...used, outcome }), renew: () => capacityLease.renew() },
+      lease: {
+        end: (outcome, used) => void end({ ...used, outcome }),
+        renew: () => capacityLease.renew(),
+        undo() {
+          if (ended) return
+          ended = true
+          capacityLease.undo()
+          breakers.end(offer, held.ticket, { outcome: 'own_fault' })
+          afterwards?.()
+        },
+      },
       fail: (failure, { innocent }) => {
         const judged = end({ ...endOf(failure), innocent })
         return judged === failure.class || judged === 'ok' ? failure : { ...failure, class: judged }

@@ -34,6 +34,8 @@ export interface ListingSightsDeps {
 }
 
 interface Hour {
+  /** Offers of the listing that decisions have seen. */
+  offers: Set<string>
   notChosen: HourCounts
   outcomes: HourCounts
 }
@@ -50,7 +52,7 @@ export function createListingSights(deps: ListingSightsDeps): ListingHours {
     if (known) return known
     const oldest = hours.keys().next()
     if (hours.size >= MAX_LISTINGS && !oldest.done) hours.delete(oldest.value)
-    const hour = { notChosen: new HourCounts(), outcomes: new HourCounts() }
+    const hour = { offers: new Set<string>(), notChosen: new HourCounts(), outcomes: new HourCounts() }
     hours.set(listingId, hour)
     return hour
   }
@@ -75,7 +77,9 @@ export function createListingSights(deps: ListingSightsDeps): ListingHours {
   return {
     attempted({ offer, outcome, innocent }) {
       if (innocent || UNCOUNTED.has(outcome)) return
-      hourOf(offer.listingId).outcomes.add(outcome === 'ok' ? 'ok' : 'failed', 1, clock.monotonicMs())
+      const hour = hourOf(offer.listingId)
+      hour.offers.add(offer.id)
+      hour.outcomes.add(outcome === 'ok' ? 'ok' : 'failed', 1, clock.monotonicMs())
     },
     routed({ plan, atMs, monotonicMs }) {
       const nowMs = clock.monotonicMs()
@@ -123,9 +127,19 @@ function sightOf(
         .map(({ id, reason, untilMs }) => ({ model: modelOf(id), reason, untilMs: toWall(untilMs) })),
     ],
     notChosen: hour?.notChosen.sums(nowMs) ?? {},
-    reputation: reputations.of({ id: listingId, listingId }).factor,
+    reputation: reputationOf(reputations, hour?.offers, listingId),
     successRate: ok + failed === 0 ? null : ok / (ok + failed),
   }
+}
+
+/** That of its worst model; null until one of its offers was seen. */
+function reputationOf(
+  reputations: Reputations,
+  offers: ReadonlySet<string> | undefined,
+  listingId: string,
+): number | null {
+  if (!offers || offers.size === 0) return null
+  return Math.min(...[...offers].map((id) => reputations.of({ id, listingId }).factor))
 }
 
 /** What is left of each limit, 0 to 1. */

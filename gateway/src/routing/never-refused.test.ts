@@ -28,7 +28,7 @@ const withoutGuard: MakeTake = (limits, clock) => {
   const windows = limits.map(({ requestsPerMinute = 1e9 }) => new SlidingWindow(requestsPerMinute))
   return (seller) =>
     windows[seller]?.take(1, clock.monotonicMs()).ok
-      ? { end: () => undefined, renew: () => undefined }
+      ? { end: () => undefined, renew: () => undefined, undo: () => undefined }
       : undefined
 }
 

@@ -58,7 +58,11 @@ export interface RouterState {
 /** Where requests wait for a place; see waiting-room.ts. */
 export interface WaitsForRoom {
   /** Calls `tryNow` whenever room may have come; rejects with `no_capacity` when none came in time. */
-  wait<Result>(model: string, wait: Wait, tryNow: () => Result | undefined): Promise<Result>
+  wait<Result>(
+    model: string,
+    wait: Wait & { buyer?: string },
+    tryNow: () => Result | undefined,
+  ): Promise<Result>
   waitingFor(model: string): number
 }
 
@@ -142,7 +146,7 @@ export function createRouter(deps: RouterDeps): Router {
       if ('plan' in now) return now.plan
       if (!mayWait || !now.mayWait) throw now.refusal
     }
-    return waitingRoom.wait(model, wait, () => {
+    return waitingRoom.wait(model, { ...wait, buyer: request.buyer ?? '' }, () => {
       const again = tryAdmit(request)
       if ('plan' in again) return again.plan
       if (!again.mayWait) throw again.refusal
@@ -181,7 +185,7 @@ export function createRouter(deps: RouterDeps): Router {
     plan,
     admit,
     abandon(admitted, error) {
-      admitted.first?.lease.end('own_fault')
+      admitted.first?.lease.undo()
       logRoute(admitted, { clock, tell }).ended(error)
     },
     serve,

@@ -90,7 +90,7 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
     } finally {
       trial.doubt?.settle('user_error')
       // What was taken with the decision and never tried goes back; for what was tried this says nothing any more.
-      if (!handedOver) plan.first?.lease.end('own_fault')
+      if (!handedOver) plan.first?.lease.undo()
       if (!handedOver) flight.leave()
     }
   }

@@ -213,3 +213,14 @@ test('an operator sees how many wait, how long they waited, and what became of t
   expect(read.get('gateway_waited_seconds_total')?.()).toBe(0.5)
   expect(read.get('gateway_waits_total')?.()).toContainEqual({ labels: ['expired'], value: 1 })
 })
+
+test('one buyer cannot fill the line: whoever comes after his 64th caller still gets a place in it', async () => {
+  const of = (buyer: string) => watch(room.wait('m', { maxWaitMs: 2_000, buyer }, take))
+  while (take());
+  const flood = Array.from({ length: 100 }, () => of('flood'))
+  await vi.advanceTimersByTimeAsync(7)
+  expect(flood.filter(({ error }) => error)).toHaveLength(36)
+  const other = of('other')
+  await vi.advanceTimersByTimeAsync(7)
+  expect(other.error).toBeUndefined()
+})

@@ -13,6 +13,8 @@ import { noCapacity } from './failover.ts'
 export const MAX_WAIT_MS = 2_000
 /** Requests in one line: what a place that frees every 8 ms serves in two seconds. */
 const HIGH_WATER = 256
+/** Of one buyer in one line: whoever floods a line leaves room for the others. */
+const HIGH_WATER_BUYER = 64
 /** In all lines together; each holds a body and a connection. */
 const HIGH_WATER_ALL = 2_000
 /** Looks at a line whose first cannot be served, each a decision of up to 100 µs: who wants much must not block the rest. */
@@ -32,7 +34,7 @@ export interface WaitingRoom {
    */
   wait<Result>(
     model: string,
-    options: { maxWaitMs: number; signal?: AbortSignal },
+    options: { maxWaitMs: number; signal?: AbortSignal; buyer?: string },
     tryNow: () => Result | undefined,
   ): Promise<Result>
   /** How many wait for a model. */
@@ -71,6 +73,8 @@ interface Waiter {
 interface Line {
   /** In the order they came. */
   waiters: Set<Waiter>
+  /** How many of them are whose. */
+  buyers: Map<string, number>
   takeTurns: Turns
   /** Turns asked for and not yet over. */
   tickets: number
@@ -98,12 +102,13 @@ export function createWaitingRoom(deps: WaitingRoomDeps): WaitingRoom {
 
   function wait<Result>(
     model: string,
-    { maxWaitMs, signal }: { maxWaitMs: number; signal?: AbortSignal },
+    { maxWaitMs, signal, buyer = '' }: { maxWaitMs: number; signal?: AbortSignal; buyer?: string },
     tryNow: () => Result | undefined,
   ): Promise<Result> {
     if (signal?.aborted) return Promise.reject(gone())
     const line = lines.get(model) ?? openLine(model)
-    if (line.waiters.size >= HIGH_WATER || waiting >= HIGH_WATER_ALL) {
+    const own = line.buyers.get(buyer) ?? 0
+    if (line.waiters.size >= HIGH_WATER || waiting >= HIGH_WATER_ALL || (buyer !== '' && own >= HIGH_WATER_BUYER)) {
       ended.overflow += 1
       return Promise.reject(refusal(model, ` (${line.waiters.size} requests already wait)`))
     }
@@ -111,6 +116,9 @@ export function createWaitingRoom(deps: WaitingRoomDeps): WaitingRoom {
       const sinceMs = clock.monotonicMs()
       const finish = (outcome: Outcome) => {
         line.waiters.delete(waiter)
+        const left = (line.buyers.get(buyer) ?? 1) - 1
+        if (left > 0) line.buyers.set(buyer, left)
+        else line.buyers.delete(buyer)
         timer.clear(expiry)
         signal?.removeEventListener('abort', onLeave)
         ended[outcome] += 1
@@ -143,6 +151,7 @@ export function createWaitingRoom(deps: WaitingRoomDeps): WaitingRoom {
       )
       waiting += 1
       line.waiters.add(waiter)
+      line.buyers.set(buyer, own + 1)
       signal?.addEventListener('abort', onLeave)
       takeTicket(model, line)
     })
@@ -151,6 +160,7 @@ export function createWaitingRoom(deps: WaitingRoomDeps): WaitingRoom {
   function openLine(model: string): Line {
     const line: Line = {
       waiters: new Set(),
+      buyers: new Map(),
       takeTurns: turns(),
       tickets: 0,
       lookedAtMs: Number.NEGATIVE_INFINITY,

@@ -95,20 +95,28 @@ export function createBooks(capacity: Capacity, time: VirtualTime): Books {
     const nowMs = time.elapsedMs()
     const entry: Entry = { atMs: nowMs, tokens: load.tokens, endedMs: Number.POSITIVE_INFINITY, ended: false }
     for (const tally of talliesOf(offer)) tally.take(entry)
+    const over = (tokens: number, lingers: boolean) => {
+      if (entry.ended) return
+      entry.ended = true
+      open -= 1
+      entry.endedMs = time.elapsedMs()
+      const delta = tokens - entry.tokens
+      for (const tally of talliesOf(offer)) tally.end(entry, delta, lingers)
+      entry.tokens += delta
+    }
     const watched: typeof lease = {
       renew: () => lease.renew(),
+      undo() {
+        lease.undo()
+        if (!entry.ended) correct({})
+        over(0, false)
+      },
       end(outcome, used = {}) {
         lease.end(outcome, used)
-        if (entry.ended) return
-        entry.ended = true
-        open -= 1
-        entry.endedMs = time.elapsedMs()
-        correct(used)
-        // … and no room is called free for it.
+        if (!entry.ended) correct(used)
+        // No room is called free for what nobody reports.
         const unheard = outcome === 'client_gone' ? UNHEARD_TOKENS : 0
-        const delta = Math.min(0, (used.tokens ?? entry.tokens) + unheard - entry.tokens)
-        for (const tally of talliesOf(offer)) tally.end(entry, delta, CUT_OFF.has(outcome))
-        entry.tokens += delta
+        over(Math.min(entry.tokens, (used.tokens ?? entry.tokens) + unheard), CUT_OFF.has(outcome))
       },
     }
     return watched

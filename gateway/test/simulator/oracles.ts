@@ -50,6 +50,8 @@ function avoidable(run: Run): string[] {
   return run.played.flatMap((one) => {
     const { end, code, tries, request, wrong, poison } = one
     if (end !== 'refused' || !OURS.has(code ?? '') || wrong || poison) return []
+    // A line is looked at every tenth of a second at least: whoever leaves it in vain may have missed room by that much.
+    if (tries.length === 0 && (one.endedMs ?? 0) > one.cameMs) return []
     const { policy } = request
     const most = policy.allowFallbacks === false && !policy.order ? 1 : 3
     if (tries.length >= most) return []
@@ -195,14 +197,14 @@ function givenBack({ played, atEnd, books, waitingAtEnd, routes, scene }: Run): 
   ]
 }
 
-export function triesOf({ tries: all }: Pick<Played, 'tries'>): string {
+function triesOf({ tries: all }: Pick<Played, 'tries'>): string {
   return all.map(({ offer, outcome }) => `${nameOf(offer)} ${outcome}`).join(', ') || 'no attempt'
 }
 
-export function nameOf({ id }: Pick<Offer, 'id'>): string {
+function nameOf({ id }: Pick<Offer, 'id'>): string {
   return id
 }
 
-export function at(ms: number | undefined): string {
+function at(ms: number | undefined): string {
   return `${Math.round(ms ?? 0)} ms`
 }
