@@ -89,7 +89,7 @@ export async function openMarket(ground: MarketGround, closers: Closers) {
       routeMetrics.routed(record)
     },
     onAttempt(attempt) {
-      trust.reputations.ended(attempt)
+      trust.attempted(attempt)
       sights.attempted(attempt)
     },
     reputations: trust.reputations,

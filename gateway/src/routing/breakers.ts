@@ -59,7 +59,7 @@ export interface Breakers {
   begin(offer: Judged, options?: { force?: boolean }): Ticket | undefined
   /** Tells what the attempt came to, once; returns what it is judged to be. */
   end(offer: Judged, ticket: Ticket, event: Ended): OutcomeClass
-  /** True when a 400 may be the listing's fault, so that it is worth asking another. */
+  /** True when a refusal may be the listing's fault, so that it is worth asking another. */
   isDoubtful(offer: Judged, failure: UpstreamFailure): boolean
   /** True while nothing has failed there since its last success. */
   isProven(offer: Judged): boolean

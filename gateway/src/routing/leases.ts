@@ -7,6 +7,7 @@ import type { Offer } from '../marketplace/offer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
+import { createVerdicts } from './arbitration.ts'
 import type { Breakers, Ticket } from './breakers.ts'
 import type { Capacity, Load } from './capacity.ts'
 import { consequences, type FailedAttempt } from './failover.ts'
@@ -62,6 +63,7 @@ interface Held {
   capacityLease: Lease
   beganMs: number
   buyer: string
+  requestId: string
 }
 
 interface End extends LeaseUse {
@@ -69,11 +71,17 @@ interface End extends LeaseUse {
   innocent?: boolean
   status?: number
   blocked?: boolean
+  /** It is malformed because somebody else took what it refused, which a buyer with a listing can bring about. */
+  arbitrated?: boolean
 }
 
 /** An attempt that is over. */
 export interface EndedAttempt extends LeaseUse {
   offer: Offer
+  /** The organisation that asked; empty when it is not known. */
+  buyer: string
+  /** As the plan names it. */
+  requestId: string
   outcome: OutcomeClass
   /** The failure is not the listing's: the request itself breaks upstreams. */
   innocent: boolean
@@ -83,6 +91,7 @@ export function createLeases(deps: LeasesDeps): Leases {
   const { marketplace, breakers, capacity, rests, clock, logger, onAttempt } = deps
   const lastServedMs = new Map<string, number>()
   const malformedLog = createMalformedLog()
+  const verdicts = createVerdicts()
 
   function takeNext(queue: Offer[], plan: Plan): Taken | undefined {
     for (let offer = queue.shift(); offer; offer = queue.shift()) {
@@ -100,7 +109,8 @@ export function createLeases(deps: LeasesDeps): Leases {
     const ticket = breakers.begin(offer, { force: plan.panic })
     const capacityLease = ticket && capacity.take(offer, load)
     const beganMs = clock.monotonicMs()
-    return capacityLease && { offer, ticket, capacityLease, beganMs, buyer: plan.buyer }
+    const { buyer, requestId } = plan
+    return capacityLease && { offer, ticket, capacityLease, beganMs, buyer, requestId }
   }
 
   function loadAt(offer: Offer, { tokens, costNanos }: AttemptLoad): Load {
@@ -113,9 +123,9 @@ export function createLeases(deps: LeasesDeps): Leases {
     const { offer, capacityLease, beganMs } = held
     let ended = false
     let afterwards: (() => void) | undefined
-    const release = ({ outcome, innocent: _innocent, status: _status, blocked: _blocked, ...used }: End) => {
+    const release = (event: End) => {
       ended = true
-      capacityLease.end(outcome, used)
+      capacityLease.end(event.outcome, usedIn(event))
       afterwards?.()
     }
     const end = (event: End): OutcomeClass => {
@@ -138,15 +148,15 @@ export function createLeases(deps: LeasesDeps): Leases {
         },
       },
       fail: (failure, { innocent }) => {
-        const judged = end({ ...endOf(failure), innocent })
+        const judged = end({ ...endOf(failure), innocent: innocent || isFancy(offer, failure) })
         return judged === failure.class || judged === 'ok' ? failure : { ...failure, class: judged }
       },
       suspend(failure) {
         const event = endOf(failure)
         release(event)
         let settled = false
-        return (outcome) => {
-          if (!settled) conclude(held, { ...event, outcome })
+        return (verdict) => {
+          if (!settled) conclude(held, { ...event, outcome: settle(held, verdict), arbitrated: true })
           settled = true
         }
       },
@@ -157,9 +167,19 @@ export function createLeases(deps: LeasesDeps): Leases {
     }
   }
 
+  function settle(
+    { offer: { listingId }, buyer }: Held,
+    verdict: 'user_error' | 'malformed',
+  ): 'user_error' | 'malformed' {
+    if (verdict === 'user_error') return verdict
+    return verdicts.counts({ listingId, buyer }, clock.monotonicMs()) ? 'malformed' : 'user_error'
+  }
+
   /** Lets follow what must, and returns what the attempt is judged to have come to. */
-  function conclude(held: Held, { outcome, innocent = false, status, blocked, ...used }: End): OutcomeClass {
-    const { offer, ticket, beganMs } = held
+  function conclude(held: Held, event: End): OutcomeClass {
+    const { offer, ticket, beganMs, buyer, requestId } = held
+    const { outcome, innocent = false, status, blocked, arbitrated = false } = event
+    const used = usedIn(event)
     const durationMs = used.durationMs ?? clock.monotonicMs() - beganMs
     const judged = breakers.end(offer, ticket, {
       outcome: innocent ? 'own_fault' : outcome,
@@ -170,8 +190,8 @@ export function createLeases(deps: LeasesDeps): Leases {
     })
     const told = innocent ? outcome : judged
     if (told === 'ok') served(offer)
-    else punish(held, { outcome: told, innocent, blocked, retryAfterMs: used.retryAfterMs })
-    onAttempt?.({ ...used, durationMs, offer, outcome: told, innocent })
+    else punish(held, { outcome: told, innocent, blocked, arbitrated, retryAfterMs: used.retryAfterMs })
+    onAttempt?.({ ...used, durationMs, offer, buyer, requestId, outcome: told, innocent })
     return told
   }
 
@@ -181,11 +201,13 @@ export function createLeases(deps: LeasesDeps): Leases {
       outcome,
       innocent,
       blocked,
+      arbitrated,
       retryAfterMs,
     }: {
       outcome: OutcomeClass
       innocent: boolean
       blocked: boolean | undefined
+      arbitrated: boolean
       retryAfterMs: number | undefined
     },
   ): void {
@@ -194,7 +216,7 @@ export function createLeases(deps: LeasesDeps): Leases {
     if (rest === 'disabled') pause(offer, 'disabled', 'key_rejected')
     if (rest === 'listing_suspended' && begins) tellSuspended(offer)
     if (blocked) pause(offer, 'quarantined', 'upstream_blocked')
-    else if (outcome === 'malformed' && !innocent && isTimeAndAgain(offer, buyer))
+    else if (outcome === 'malformed' && !innocent && !arbitrated && isTimeAndAgain(offer, buyer))
       pause(offer, 'quarantined', 'malformed_answers')
   }
 
@@ -269,6 +291,22 @@ function endOf({ class: outcome, retryAfterMs, status, blocked }: UpstreamFailur
   if (status !== undefined) end.status = status
   if (blocked) end.blocked = true
   return end
+}
+
+function usedIn({
+  outcome: _,
+  innocent: _i,
+  status: _s,
+  blocked: _b,
+  arbitrated: _a,
+  ...used
+}: End): LeaseUse {
+  return used
+}
+
+/** A call that nobody asked for, by the model of a vendor: the seller behind whose key it runs cannot help it. */
+function isFancy({ backing }: Offer, { integrity }: UpstreamFailure): boolean {
+  return integrity === 'undeclared_tool' && backing === 'key'
 }
 
 function limitsMoney({ nanosPerDay, nanosPerMonth, modelCapacity }: Offer): boolean {

@@ -36,6 +36,8 @@ export interface Flight {
   mayRetry(after: FailureClass, options?: { proven: boolean }): boolean
   /** Takes the retry from the budget. */
   retry(after: FailureClass): void
+  /** What the retry after a refusal cost comes back: it was served, so the buyer was refused for nothing. */
+  repay(after: FailureClass): void
   /** It was served by its first attempt. */
   servedAtOnce(): void
   leave(): void
@@ -101,6 +103,11 @@ class RequestFlight implements Flight {
     this.#buyer?.spend(costAfter(after), first)
   }
 
+  repay(after: FailureClass): void {
+    this.#pool.earn(costAfter(after))
+    this.#buyer?.earn(costAfter(after))
+  }
+
   servedAtOnce(): void {
     this.#pool.earn()
     this.#buyer?.earn()
@@ -135,8 +142,8 @@ class RetryBudget {
     if (first) this.#retrying += 1
   }
 
-  earn(): void {
-    this.#tokens = Math.min(this.#bounds.tokens, this.#tokens + this.#bounds.earned)
+  earn(tokens = this.#bounds.earned): void {
+    this.#tokens = Math.min(this.#bounds.tokens, this.#tokens + tokens)
   }
 
   leave(retries: boolean): void {

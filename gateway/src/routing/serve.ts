@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Offer } from '../marketplace/offer.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { UpstreamFailure } from '../providers/outcome.ts'
+import { isRival } from './arbitration.ts'
 import {
   consequences,
   exhausted,
@@ -54,8 +55,14 @@ interface Trial {
   plan: Plan
   queue: Offer[]
   failed: FailedAttempt[]
-  /** A refusal that may be the listing's fault, while another is asked. */
-  doubt?: { failure: UpstreamFailure; settle: (verdict: 'user_error' | 'malformed') => void }
+  doubt?: Doubt
+}
+
+/** A refusal that may be the listing's fault, while another is asked. */
+interface Doubt {
+  offer: Offer
+  failure: UpstreamFailure
+  settle: (verdict: 'user_error' | 'malformed') => void
 }
 
 export function createServer({ leases, random, sleep = delay }: ServerDeps): Server {
@@ -78,7 +85,7 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
         const result = await run(taken, attempt, trial.failed.length + 1)
         if ('served' in result) {
           if (trial.failed.length === 0) flight.servedAtOnce()
-          trial.doubt?.settle('malformed')
+          if (trial.doubt) resolve(trial.doubt, taken.offer, flight)
           handedOver = true
           taken.whenEnded(() => flight.leave())
           return result.served
@@ -96,10 +103,12 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
   }
 
   /** The first attempt, or the next one when the budgets allow another. */
-  async function next({ plan, queue, failed }: Trial, flight: Flight): Promise<Taken | undefined> {
+  async function next({ plan, queue, failed, doubt }: Trial, flight: Flight): Promise<Taken | undefined> {
     const last = failed.at(-1)
     if (!last) return plan.first ?? leases.takeNext(queue, plan)
     leases.preferElsewhere(queue, last)
+    // A seller is no judge of his own refusals.
+    if (doubt) queue.sort((left, right) => rivalry(doubt.offer, right) - rivalry(doubt.offer, left))
     const reason = last.failure.class
     // An offer that may be failing too is left out when the budget has no room for it, not waited for: one that works may
     // stand behind it. A listing that failed is not asked again, not for another model either.
@@ -121,7 +130,7 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
     const { failed, doubt, plan } = trial
     const { offer, beganMs } = taken
     if (!doubt && leases.isDoubtful(offer, failure)) {
-      trial.doubt = { failure, settle: taken.suspend(failure) }
+      trial.doubt = { offer, failure, settle: taken.suspend(failure) }
       failed.push({ offer, failure, beganMs })
       return undefined
     }
@@ -147,6 +156,16 @@ export function createServer({ leases, random, sleep = delay }: ServerDeps): Ser
   }
 
   return { serve, budgets: budgets.state, failovers: () => failovers }
+}
+
+/** Somebody took what was refused. */
+function resolve({ offer, failure, settle }: Doubt, taker: Offer, flight: Flight): void {
+  settle(isRival(offer, taker) ? 'malformed' : 'user_error')
+  flight.repay(failure.class)
+}
+
+function rivalry(refusing: Offer, other: Offer): number {
+  return Number(isRival(refusing, other))
 }
 
 /** A thrown attempt is a fault of ours: its lease is ended without a word about the listing. */

@@ -4,7 +4,7 @@
  */
 import type { Offer } from '../marketplace/offer.ts'
 import type { OutcomeClass, UpstreamFailure } from '../providers/outcome.ts'
-import { isDoubtful } from './arbitration.ts'
+import { isDoubtful, isRival } from './arbitration.ts'
 import { type Concurrency, createConcurrency } from './concurrency.ts'
 import type { Verdict } from './health.ts'
 import { createLocalOutage, type LocalOutage } from './local-outage.ts'
@@ -138,7 +138,10 @@ export function createSurroundings(deps: SurroundingsDeps): Surroundings {
     isSlowProbe: (offer, event) =>
       event.ttftMs !== undefined && isSlowProbe(records.find(offer.id), kindOf(event), event.ttftMs),
     listingOpened: origins.listingOpened,
-    isDoubtful: (offer, failure) => isDoubtful(failure, records.find(offer.id)),
+    isDoubtful: (offer, failure) =>
+      isDoubtful(failure, records.find(offer.id), {
+        hasRival: deps.offersFor(offer.model).some((other) => isRival(offer, other)),
+      }),
     originOf: origins.nameOf,
     origins: origins.state,
     counts: () => countsOf({ slow, paces, outage, originsOpened, nowMs: deps.monotonicMs() }),

@@ -108,7 +108,11 @@ export function createWaitingRoom(deps: WaitingRoomDeps): WaitingRoom {
     if (signal?.aborted) return Promise.reject(gone())
     const line = lines.get(model) ?? openLine(model)
     const own = line.buyers.get(buyer) ?? 0
-    if (line.waiters.size >= HIGH_WATER || waiting >= HIGH_WATER_ALL || (buyer !== '' && own >= HIGH_WATER_BUYER)) {
+    if (
+      line.waiters.size >= HIGH_WATER ||
+      waiting >= HIGH_WATER_ALL ||
+      (buyer !== '' && own >= HIGH_WATER_BUYER)
+    ) {
       ended.overflow += 1
       return Promise.reject(refusal(model, ` (${line.waiters.size} requests already wait)`))
     }

@@ -12,7 +12,7 @@ import { verdictOf } from './verdict.ts'
 
 export interface Examiner {
   look(answered: Answered): void
-  /** An answer of the offer called a tool that nobody had declared. */
+  /** An answer of the offer, an endpoint-backed one, called a tool that nobody had declared. */
   flag(offer: Offer, requestId: string): void
   /** Resolves when the cases that were begun are open. */
   idle(): Promise<void>
@@ -55,8 +55,6 @@ export function createExaminer({
 
   function flag(offer: Offer, requestId: string): void {
     reputations.flag(offer)
-    // A vendor's model has its fancies; who answers there is not the seller.
-    if (offer.backing === 'key') return
     const record = records.of(offer)
     record.signs = { ...record.signs, undeclaredCalls: record.signs.undeclaredCalls + 1 }
     logger.warn({ listingId: offer.listingId, requestId }, 'an undeclared tool call was stopped')

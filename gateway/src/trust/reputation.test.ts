@@ -79,7 +79,7 @@ test('an accused listing gets a twentieth until its case is resolved, and what i
   const make = () => createReputations({ clock, isAccused: (id) => accused.has(id) })
   const reputations = make()
   const offer = makeOffer('a')
-  for (let at = 0; at < 60; at += 1) reputations.ended({ ...ok, offer })
+  for (let at = 0; at < 60; at += 1) reputations.ended({ ...ok, offer, buyer: 'b', requestId: 'r' })
   const before = reputations.of(offer)
   expect(before).toMatchObject({ proven: true, ttftMs: 300 })
   expect(before.factor).toBeGreaterThan(0.6)

@@ -76,13 +76,18 @@ export function newRecord(nowMs: number): Record {
   }
 }
 
+/** How much of a failure the attempt is: 0 for a success and for what says nothing about the listing. */
+export function failureOf({ outcome, innocent }: Attempted): number {
+  return innocent ? 0 : (FAILED[outcome] ?? 0)
+}
+
 /** The record after an attempt; itself when the attempt says nothing. */
 export function afterAttempt(record: Record, attempt: Attempted, nowMs: number): Record {
-  const failed = attempt.innocent ? undefined : FAILED[attempt.outcome]
-  if (attempt.outcome !== 'ok' && failed === undefined) return record
+  const failed = failureOf(attempt)
+  if (attempt.outcome !== 'ok' && failed === 0) return record
   const decayed = decay(record, nowMs)
   const base = { ...decayed, completed: record.completed + 1 }
-  if (failed !== undefined) return { ...base, failures: decayed.failures + failed }
+  if (failed > 0) return { ...base, failures: decayed.failures + failed }
   return {
     ...base,
     successes: decayed.successes + 1,

@@ -4,10 +4,21 @@ import type { ReputationView } from '../marketplace/reputation-view.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { EndedAttempt } from '../routing/leases.ts'
 import type { Reputation, Reputations } from '../routing/reputation.ts'
-import { afterAttempt, afterFlag, newRecord, type Record, type Standing, standingOf } from './reputation.ts'
+import { createDailyCap } from './daily-cap.ts'
+import {
+  afterAttempt,
+  afterFlag,
+  failureOf,
+  newRecord,
+  type Record,
+  type Standing,
+  standingOf,
+} from './reputation.ts'
 
 /** Offers whose record is kept; the least lately used are forgotten here and found again at the next start. */
 export const MAX_OFFERS = 20_000
+/** Failures of one buyer that count against one offer on one day: whoever provokes them must not ruin a seller alone. */
+const MAX_BUYER_FAILURES = 3
 
 export interface OfferName {
   listingId: string
@@ -37,6 +48,7 @@ export function createReputations({
 }): KeptReputations {
   const entries = new Map<string, Entry>()
   const dirty = new Set<string>()
+  const byBuyer = createDailyCap(MAX_BUYER_FAILURES)
 
   function update(offer: OfferName, change: (record: Record, nowMs: number) => Record): void {
     const key = keyOf(offer)
@@ -68,7 +80,11 @@ export function createReputations({
       if (!isAccused(listingId)) return standing
       return { ...standing, ...standingOf(entries.get(id)?.record ?? newRecord(0), { accused: true }) }
     },
-    ended: (attempt) => update(attempt.offer, (record, nowMs) => afterAttempt(record, attempt, nowMs)),
+    ended(attempt) {
+      const failed = failureOf(attempt)
+      if (failed > 0 && !byBuyer.take(attempt, failed, clock.nowMs())) return
+      update(attempt.offer, (record, nowMs) => afterAttempt(record, attempt, nowMs))
+    },
     flag: (offer) => update(offer, afterFlag),
     show(offer) {
       const entry = entries.get(keyOf(offer))

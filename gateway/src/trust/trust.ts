@@ -6,12 +6,14 @@ import type { Database } from '../platform/database.ts'
 import { formatId } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { EndedAttempt } from '../routing/leases.ts'
 import { type Cases, type CasesDeps, createCases } from './cases.ts'
 import { createExaminer } from './examine.ts'
 import { createRecords, MAX_RECORDS, type OfferRecord } from './records.ts'
 import { createReputations, type KeptReputations, MAX_OFFERS } from './reputations.ts'
 import { readRecord, writeRecord } from './stored-record.ts'
 import { loadRecords, loadReputations, saveRecords, saveReputations } from './trust-store.ts'
+import { createUndeclaredCalls } from './undeclared-calls.ts'
 import { createWatch, type QueuedWatch } from './watch.ts'
 
 const SAVE_EVERY_MS = 30_000
@@ -28,6 +30,8 @@ export interface TrustDeps {
 
 export interface Trust {
   watch: QueuedWatch
+  /** Told of each attempt once, when it is over. */
+  attempted(attempt: EndedAttempt): void
   reputations: KeptReputations
   cases: Cases
   /** Writes down what changed and lets money follow the cases; by itself every half minute. */
@@ -43,7 +47,14 @@ export async function createTrust(deps: TrustDeps): Promise<Trust> {
   const reputations = createReputations({ clock, isAccused: cases.isAccused })
 
   const examiner = createExaminer({ cases, records, reputations, logger })
-  const watch = createWatch({ logger, look: examiner.look, flag: examiner.flag })
+  const undeclared = createUndeclaredCalls()
+  const watch = createWatch({ logger, look: examiner.look, noticed: undeclared.noticed })
+
+  function attempted(attempt: EndedAttempt): void {
+    const weighed = undeclared.weigh(attempt, clock.nowMs())
+    if (weighed === 'breach') examiner.flag(attempt.offer, attempt.requestId)
+    if (weighed !== 'nothing') reputations.ended(attempt)
+  }
 
   async function tidy(): Promise<void> {
     const changed = records.changed()
@@ -70,6 +81,7 @@ export async function createTrust(deps: TrustDeps): Promise<Trust> {
 
   return {
     watch,
+    attempted,
     reputations,
     cases,
     tidy,

@@ -19,7 +19,7 @@ const answered = (content = 'hi'): Answered => ({
 })
 
 function watching(look: (answered: Answered) => void = () => undefined) {
-  return createWatch({ logger, look, flag: () => undefined })
+  return createWatch({ logger, look, noticed: () => undefined })
 }
 
 test("every answer of a seller's own server is looked at, and one in twenty of a vendor's", () => {

@@ -25,11 +25,12 @@ export interface QueuedWatch extends Watch {
 export function createWatch({
   logger,
   look,
-  flag,
+  noticed,
 }: {
   logger: Logger
   look: (answered: Answered) => void
-  flag: (offer: Offer, requestId: string) => void
+  /** Told of each answer that was stopped for it. */
+  noticed: (offer: Offer, requestId: string) => void
 }): QueuedWatch {
   const queue: { answered: Answered; chars: number }[] = []
   let queuedChars = 0
@@ -77,7 +78,7 @@ export function createWatch({
     },
     calledUndeclaredTool(offer, requestId) {
       undeclared += 1
-      guarded(() => flag(offer, requestId))
+      guarded(() => noticed(offer, requestId))
     },
     dropped: () => dropped,
     undeclaredCalls: () => undeclared,

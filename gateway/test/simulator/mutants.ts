@@ -145,7 +145,7 @@ const health: RouterMutant[] = [
   {
     file: 'routing/arbitration.ts',
     fault: 'a refusal is never doubted',
-    from: "if (failure.class !== 'user_error' || failure.status !== 400) return false",
+    from: "if (failure.class !== 'user_error' || !REFUSALS.has(failure.status)) return false",
     to: 'if (failure.message !== undefined) return false',
     scene: () => brokenListing('refuses_all', 1_500),
     by: successful,

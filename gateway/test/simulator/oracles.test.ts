@@ -35,6 +35,7 @@ const opening = { offerId: 'l0:test/model', from: 'closed', to: 'open', atMs: 5_
 const wrongs: Record<keyof typeof oracles, () => Run> = {
   'nobody is refused while a healthy offer has room, attempts and budget remain': () =>
     with1(storm, served, () => ({
+      maxWaitMs: 0,
       end: 'refused',
       code: 'no_capacity',
       tries: [],

@@ -51,7 +51,7 @@ function avoidable(run: Run): string[] {
     const { end, code, tries, request, wrong, poison } = one
     if (end !== 'refused' || !OURS.has(code ?? '') || wrong || poison) return []
     // A line is looked at every tenth of a second at least: whoever leaves it in vain may have missed room by that much.
-    if (tries.length === 0 && (one.endedMs ?? 0) > one.cameMs) return []
+    if (one.maxWaitMs > 0 && tries.length === 0 && (one.endedMs ?? 0) > one.cameMs) return []
     const { policy } = request
     const most = policy.allowFallbacks === false && !policy.order ? 1 : 3
     if (tries.length >= most) return []
