@@ -162,7 +162,7 @@ async function reserve(deps: InferenceDeps, asked: Asked, sized: readonly Sized[
     asked.wait,
   )
   try {
-    return { plan, ...(await reserveMoney(deps, asked, { plan, sized })) }
+    return await reserveMoney(deps, asked, { plan, sized })
   } catch (error) {
     deps.router.abandon(plan, error)
     throw error
@@ -172,12 +172,16 @@ async function reserve(deps: InferenceDeps, asked: Asked, sized: readonly Sized[
 async function reserveMoney(
   deps: InferenceDeps,
   { id, caller, request, maxCostNanos }: Asked,
-  { plan, sized }: { plan: Plan; sized: readonly Sized[] },
-): Promise<Pick<AdmittedChat, 'hold' | 'maxOutputTokens' | 'capReason'>> {
+  { plan: ranked, sized }: { plan: Plan; sized: readonly Sized[] },
+): Promise<Reserved> {
   const choices = request.n ?? 1
-  const used = sized.filter(({ model }) => plan.offers.some((offer) => offer.model === model.id))
+  const used = sized.filter(({ model }) => ranked.offers.some((offer) => offer.model === model.id))
+  const { worstNanos } = dearestOf(ranked.offers, used)
+  const availableNanos = await deps.settlement.available(caller.organisationId, worstNanos)
+  // What is left of a key's budget is the ledger's to know: it may be little, whatever the balance.
+  const reachNanos = caller.budgeted ? 0n : availableNanos
+  const plan = { ...ranked, offers: withinReach(ranked, used, reachNanos) }
   const dearest = dearestOf(plan.offers, used)
-  const availableNanos = await deps.settlement.available(caller.organisationId, dearest.worstNanos)
   const caps = used.map(({ bounds, model, inputTokens }) => {
     const offers = plan.offers.filter((offer) => offer.model === model.id)
     const limit = maxCostNanos === undefined ? undefined : { maxCostNanos, inputTokens, choices }
@@ -197,7 +201,7 @@ async function reserveMoney(
     budgeted: caller.budgeted,
     amountNanos: dearestOf(plan.offers, capped).worstNanos,
   })
-  return { hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
+  return { plan, hold, maxOutputTokens: cap.maxOutputTokens, capReason: cap.reason }
 }
 
 export function notAllowed(model: Model): GatewayError {
@@ -206,6 +210,30 @@ export function notAllowed(model: Model): GatewayError {
     `This API key may not use '${model.id}'. GET /v1/models lists what it may use.`,
     { param: 'model' },
   )
+}
+
+/** How many times the first offer's worst case another offer of the model may come to. */
+const MOST_DEARER = 4n
+/** A payer with so many worst cases to spare does not feel what is set aside for one of them. */
+const PLENTY_FACTOR = 20n
+
+/**
+ * The offers that money is set aside for. Those far dearer than the first of their model serve only payers who do not feel
+ * it: else one seller with a fancy price could raise the hold, or cut the answers, of everybody who buys the model.
+ */
+function withinReach(
+  { offers, first }: Plan,
+  asks: readonly ModelAsk[],
+  reachNanos: bigint,
+): readonly Offer[] {
+  const mostNanos = new Map<string, bigint>()
+  const inTurn = first ? [first.offer, ...offers.filter((offer) => offer !== first.offer)] : offers
+  return inTurn.filter((offer) => {
+    const { worstNanos } = dearestOf([offer], asks)
+    const most = mostNanos.get(offer.model)
+    if (most === undefined) mostNanos.set(offer.model, worstNanos * MOST_DEARER)
+    return most === undefined || worstNanos <= most || worstNanos * PLENTY_FACTOR <= reachNanos
+  })
 }
 
 /** The price at which the worst case costs most, among the offers that may come to serve the request. */

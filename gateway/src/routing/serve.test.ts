@@ -61,13 +61,83 @@ function three(): { market: Market; plan: Plan; offers: [Offer, Offer, Offer] } 
 }
 
 test('a 400 that says nothing is tried once elsewhere; if that serves, the first seller was at fault', async () => {
-  const { market, plan, offers } = three()
-  for (let times = 0; times < 5; times += 1) {
-    const { answer, tried } = await serve(market, plan, by({ a: strange400 }))
+  const { market, offers } = three()
+  for (let buyer = 0; buyer < 5; buyer += 1) {
+    const { answer, tried } = await serve(market, planOf(offers, `buyer ${buyer}`), by({ a: strange400 }))
     expect(answer).toBe('b')
     expect(tried).toEqual(['a', 'b'])
   }
   expect(market.breakers.standing(offers[0]).state).toBe('open')
+})
+
+test('a buyer whose own listing takes what another refuses can neither put that one out nor have it looked at', async () => {
+  const { market, offers } = three()
+  const ended: string[] = []
+  market.onAttempt(({ offer, buyer, outcome }) => offer === offers[0] && ended.push(`${buyer}: ${outcome}`))
+  for (let times = 0; times < 40; times += 1) {
+    for (const buyer of ['x', 'y'])
+      expect((await serve(market, planOf(offers, buyer), by({ a: strange400 }))).answer).toBe('b')
+    market.wait(1_000)
+  }
+  expect(ended.filter((each) => each.endsWith('malformed'))).toEqual(['x: malformed', 'y: malformed'])
+  expect(market.breakers.standing(offers[0]).state).toBe('closed')
+  expect(market.paused).toEqual([])
+})
+
+test('after ten minutes a verdict that a buyer brings about counts again', async () => {
+  const { market, plan, offers } = three()
+  for (let times = 0; times < 5; times += 1) {
+    await serve(market, plan, by({ a: strange400 }))
+    await serve(market, plan, by({ a: strange400 }))
+    expect(market.breakers.standing(offers[0]).state).toBe(times < 4 ? 'closed' : 'open')
+    market.wait(600_000)
+  }
+})
+
+test('what many buyers find out by a second opinion puts a listing out, never off the market', async () => {
+  const { market, offers } = three()
+  for (let buyer = 0; buyer < 5; buyer += 1)
+    await serve(market, planOf(offers, `buyer ${buyer}`), by({ a: strange400 }))
+  expect(market.breakers.standing(offers[0]).state).toBe('open')
+  expect(market.paused).toEqual([])
+})
+
+test('the second opinion is another seller’s, and only of the same model does it tell on the first', async () => {
+  const sellerOrganisationId = 'seller of a'
+  const own = makeOffer('own', { sellerOrganisationId })
+  const [a, b] = [makeOffer('a'), makeOffer('b')]
+  const market = makeMarket([a, own, b])
+  expect((await serve(market, planOf([a, own, b]), by({ a: strange400 }))).tried).toEqual(['a', 'b'])
+  const other = makeOffer('other', { model: 'test/other', id: 'other:test/other' })
+  for (const offers of [
+    [a, own],
+    [a, other],
+  ]) {
+    const lenient = makeMarket(offers)
+    for (let buyer = 0; buyer < 8; buyer += 1) {
+      const plan = planOf(offers, `buyer ${buyer}`)
+      const asks = new Map([...plan.asks].flatMap(([id, ask]) => [[id, ask] as const, ['test/other', ask]]))
+      expect((await serve(lenient, { ...plan, asks }, by({ a: strange400 }))).answer).toBeDefined()
+    }
+    expect(lenient.breakers.state(10)).toEqual([])
+  }
+})
+
+test('a call that nobody asked for, by a vendor’s model, is not its seller’s fault', async () => {
+  for (const [backing, paused] of [
+    ['key', 0],
+    ['endpoint', 1],
+  ] as const) {
+    const [a, b] = [makeOffer('a', { backing }), makeOffer('b')]
+    const market = makeMarket([a, b])
+    const calls = by({ a: failing('malformed', { integrity: 'undeclared_tool' }) })
+    for (let times = 0; times < 8; times += 1) {
+      const { answer } = await serve(market, planOf([a, b], `buyer ${times}`), calls)
+      expect(answer).toBe('b')
+    }
+    expect(market.paused).toHaveLength(paused)
+    expect(market.breakers.standing(a).state).toBe('closed')
+  }
 })
 
 test('a 400 that two sellers give is the buyer’s, and no third is asked', async () => {
@@ -78,12 +148,21 @@ test('a 400 that two sellers give is the buyer’s, and no third is asked', asyn
   expect(market.breakers.state(10)).toEqual([])
 })
 
-test('a 400 in the usual words is told at once, and a 413 or 422 whatever its words', async () => {
+test('a refusal in strange words is tried elsewhere whatever its status', async () => {
+  for (const status of [400, 413, 415, 422]) {
+    const { market, plan } = three()
+    const { tried } = await serve(market, plan, by({ a: failing('user_error', { status }) }))
+    expect(tried).toEqual(['a', 'b'])
+  }
+})
+
+test('a refusal in the usual words is told at once', async () => {
   const { market, plan } = three()
+  const recognised = true
   for (const refusal of [
     known400,
-    failing('user_error', { status: 413 }),
-    failing('user_error', { status: 422 }),
+    failing('user_error', { status: 413, recognised }),
+    failing('user_error', { status: 422, recognised }),
     failing('user_error'),
   ]) {
     const { error, tried } = await serve(market, plan, by({ a: refusal }))

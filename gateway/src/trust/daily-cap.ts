@@ -1,5 +1,5 @@
 /** How much of what one buyer brings about counts against one offer on one day (UTC). */
-import type { OfferName } from './reputations.ts'
+import type { Offer } from '../marketplace/offer.ts'
 
 /** Pairs of buyer and offer remembered, about 200 bytes each; the least lately used begin anew. */
 export const MAX_PAIRS = 20_000
@@ -7,7 +7,11 @@ const DAY_MS = 86_400_000
 
 export interface DailyCap {
   /** True when `weight` still counts; then it is taken from what is left of the day. */
-  take(of: { buyer: string; offer: OfferName }, weight: number, nowMs: number): boolean
+  take(
+    of: { buyer: string; offer: Pick<Offer, 'listingId' | 'model'> },
+    weight: number,
+    nowMs: number,
+  ): boolean
 }
 
 export function createDailyCap(limit: number): DailyCap {

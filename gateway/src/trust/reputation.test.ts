@@ -93,3 +93,27 @@ test('an accused listing gets a twentieth until its case is resolved, and what i
   expect(reputations.changed()).toEqual([])
   expect(again.show({ listingId: 'b', model: 'test/model' })).toBeNull()
 })
+
+test('of one buyer at most three failures a day count against an offer, of everybody all of them', () => {
+  let nowMs = 5 * DAY_MS
+  const clock = { nowMs: () => nowMs, monotonicMs: () => 0 }
+  const make = () => createReputations({ clock, isAccused: () => false })
+  const offer = makeOffer('a')
+  const fail = (reputations: ReturnType<typeof make>, buyer: string, times: number) => {
+    for (let at = 0; at < times; at += 1) reputations.ended({ ...broken, offer, buyer, requestId: 'r' })
+    return reputations.of(offer).factor
+  }
+  const [attacked, usual] = [make(), make()]
+  for (const each of [attacked, usual])
+    for (let at = 0; at < 60; at += 1) each.ended({ ...ok, offer, buyer: 'x', requestId: 'r' })
+  expect(fail(attacked, 'x', 50)).toBe(fail(usual, 'x', 3))
+  expect(fail(attacked, 'y', 1)).toBeLessThan(usual.of(offer).factor)
+  // A 429 is half a failure, so six of them are three.
+  const limited = { outcome: 'rate_limited', innocent: false, offer, buyer: 'z', requestId: 'r' } as const
+  const before = attacked.show(offer)?.samples ?? 0
+  for (let at = 0; at < 20; at += 1) attacked.ended(limited)
+  expect(attacked.show(offer)?.samples).toBe(before + 6)
+  const evening = attacked.of(offer).factor
+  nowMs += DAY_MS
+  expect(fail(attacked, 'x', 50)).toBeLessThan(evening)
+})

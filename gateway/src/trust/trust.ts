@@ -52,7 +52,7 @@ export async function createTrust(deps: TrustDeps): Promise<Trust> {
 
   function attempted(attempt: EndedAttempt): void {
     const weighed = undeclared.weigh(attempt, clock.nowMs())
-    if (weighed === 'breach') examiner.flag(attempt.offer, attempt.requestId)
+    if (weighed === 'breach') examiner.flag(attempt.offer, formatId('gen-', attempt.requestId))
     if (weighed !== 'nothing') reputations.ended(attempt)
   }
 

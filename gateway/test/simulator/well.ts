@@ -24,8 +24,8 @@ interface Deps {
   books: Books
 }
 
-/** So many sick listings of an origin may bring it into disrepute. */
-const DISREPUTE = 3
+/** Three failing listings bring their origin into disrepute: two sick ones, and one that met a request which breaks anybody. */
+const DISREPUTE = 2
 
 export function createWell({ scene, time, market, books }: Deps): Well {
   const originOf = new Map(scene.sellers.map(({ listingId, provider }) => [listingId, provider.baseUrl]))

@@ -6,6 +6,7 @@ import { createLogger } from '../../src/platform/logger.ts'
 import type { ProviderConfig } from '../../src/providers/provider.ts'
 import { createBreakers } from '../../src/routing/breakers.ts'
 import { createCapacity } from '../../src/routing/capacity.ts'
+import type { EndedAttempt } from '../../src/routing/leases.ts'
 import { createRouter, type PlanRequest } from '../../src/routing/router.ts'
 import { randomOf } from '../../src/routing/seeded-random.ts'
 
@@ -80,6 +81,7 @@ export function makeMarket(offers: Offer[]) {
   const slept: number[] = []
   const random = randomOf('market')
   const market = { offers }
+  const listeners: ((attempt: EndedAttempt) => void)[] = []
   const breakers = createBreakers({ clock, random, offersFor: () => market.offers })
   const capacity = createCapacity({ clock })
   const router = createRouter({
@@ -95,6 +97,9 @@ export function makeMarket(offers: Offer[]) {
     random,
     logger: createLogger({ level: 'silent' }),
     poolMaxAgeMs: 0,
+    onAttempt(attempt) {
+      for (const listener of listeners) listener(attempt)
+    },
     async sleep(ms) {
       slept.push(ms)
       nowMs += ms
@@ -108,6 +113,7 @@ export function makeMarket(offers: Offer[]) {
     paused,
     slept,
     market,
+    onAttempt: (listener: (attempt: EndedAttempt) => unknown) => void listeners.push(listener),
     wait(ms: number) {
       nowMs += ms
     },
