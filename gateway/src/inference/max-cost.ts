@@ -40,7 +40,7 @@ function plainDecimal(value: number): string {
   return fraction === '' ? whole : `${whole}.${fraction.slice(0, NANO_DECIMALS)}`
 }
 
-/** Completion tokens for each choice that the limit has room for, at the dearest of these offers. */
+/** Completion tokens for each choice that the limit has room for, at the dearest of these offers; at least 1. */
 export function affordedTokens(
   offers: readonly Offer[],
   { maxCostNanos, inputTokens, choices }: { maxCostNanos: bigint; inputTokens: number; choices: number },
@@ -48,7 +48,8 @@ export function affordedTokens(
   const perOffer = offers.map(({ price }) =>
     affordableOutput({ inputTokens, budgetNanos: maxCostNanos, price }),
   )
-  return Math.floor(Math.min(...perOffer) / choices)
+  // Offers without room for one are left out before, by floats: at the limit itself they may say otherwise.
+  return Math.max(1, Math.floor(Math.min(...perOffer) / choices))
 }
 
 /** How many completion tokens may be delivered, whatever the upstream sends; by our own count of the prompt. */

@@ -334,6 +334,14 @@ test('saying active beside a new key or model is no way round the verification',
   expect(scene.market.offersFor(MODEL)).toEqual([])
 })
 
+test('an operator who gives a disabled listing another key and says disabled is not contradicted', async () => {
+  const { id } = await scene.created()
+  await scene.settled(id)
+  await put('operator', id, { state: 'disabled' })
+  const rekeyed = await put('operator', id, { key: 'sk-for-later', state: 'disabled' })
+  expect(rekeyed.body).toMatchObject({ state: 'disabled', stateReason: 'disabled_by_operator' })
+})
+
 test('what stands against a quarantined listing is not got rid of by deleting it', async () => {
   const { id } = await scene.created()
   await scene.settled(id)

@@ -169,7 +169,7 @@ async function move(
     })
   } else if (part && before.state === 'verifying') {
     await startVerification(transaction, before.id)
-  } else if (part && wanted !== 'paused' && startsAgain(before, part)) {
+  } else if (part && to === undefined && startsAgain(before, part)) {
     if (mayMove(standingOf(before), 'verifying', stateActorOf(actor)) !== 'yes') return
     await changeState(deps, transaction, { before, change: { to: 'verifying', reason: part, actor } })
   }

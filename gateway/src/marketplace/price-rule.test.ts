@@ -64,6 +64,13 @@ test('every price that is accepted is exact to the pico-dollar', () => {
   )
 })
 
+const one = { input: '1', output: '1' }
+
+test('classes that vendors charge more for may cost as much more as with the dearest of them', () => {
+  const perMTok = { ...one, cacheWrite: '1.25', cacheWrite1h: '2', audioInput: '66.7', audioOutput: '33.3' }
+  expect(priceRule.safeParse({ kind: 'fixed', perMTok }).success).toBe(true)
+})
+
 test.each([
   ['a number', { kind: 'fixed', perMTok: { input: 0.15, output: '1' } }],
   ['an exponent', { kind: 'fixed', perMTok: { input: '1e-3', output: '1' } }],
@@ -72,6 +79,14 @@ test.each([
   ['a typing error of three zeros', { kind: 'fixed', perMTok: { input: '15000', output: '1' } }],
   ['no output price', { kind: 'fixed', perMTok: { input: '1' } }],
   ['an unknown class', { kind: 'fixed', perMTok: { input: '1', output: '1', images: '1' } }],
+  [
+    'a cache that costs more than what it spares',
+    { kind: 'fixed', perMTok: { ...one, cacheRead: '1.000001' } },
+  ],
+  ['a cache that is written for a fortune', { kind: 'fixed', perMTok: { ...one, cacheWrite: '9000' } }],
+  ['the same for an hour', { kind: 'fixed', perMTok: { ...one, cacheWrite1h: '2.000001' } }],
+  ['sound beyond every vendor', { kind: 'fixed', perMTok: { ...one, audioInput: '101' } }],
+  ['a voice beyond every vendor', { kind: 'fixed', perMTok: { ...one, audioOutput: '101' } }],
   [
     'a request price too fine',
     { kind: 'fixed', perMTok: { input: '1', output: '1' }, perRequest: '0.0000000001' },

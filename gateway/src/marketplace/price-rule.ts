@@ -22,6 +22,18 @@ const ONE_PPM = 1_000_000n
 const MIN_PPM = 50_000
 const MAX_PPM = 10_000_000
 
+/**
+ * How many times the price of what it is a kind of each class may cost, as the dearest vendor's does. Buyers compare offers
+ * by input and output: what a vendor's cache does to a prompt must not be where the money is made.
+ */
+const MOST_DEARER = {
+  cacheRead: ['input', 1n],
+  cacheWrite: ['input', 2n],
+  cacheWrite1h: ['input', 2n],
+  audioInput: ['input', 100n],
+  audioOutput: ['output', 100n],
+} as const
+
 // Four prices a day for every day of the week, and twenty to spare.
 const MAX_WINDOWS = 48
 
@@ -42,15 +54,17 @@ const multiplierRule = z.strictObject({
 const fixedRule = z.strictObject({
   kind: z.literal('fixed'),
   /** USD per million tokens. Classes left out cost what the class they replace costs. */
-  perMTok: z.strictObject({
-    input: usdPerMTok,
-    output: usdPerMTok,
-    cacheRead: usdPerMTok.optional(),
-    cacheWrite: usdPerMTok.optional(),
-    cacheWrite1h: usdPerMTok.optional(),
-    audioInput: usdPerMTok.optional(),
-    audioOutput: usdPerMTok.optional(),
-  }),
+  perMTok: z
+    .strictObject({
+      input: usdPerMTok,
+      output: usdPerMTok,
+      cacheRead: usdPerMTok.optional(),
+      cacheWrite: usdPerMTok.optional(),
+      cacheWrite1h: usdPerMTok.optional(),
+      audioInput: usdPerMTok.optional(),
+      audioOutput: usdPerMTok.optional(),
+    })
+    .superRefine(checkClasses),
   perRequest: usdPerRequest.optional(),
 })
 
@@ -149,6 +163,20 @@ export function atLoad(price: PriceSnapshot, load: Load | undefined, step: numbe
 function loadedPpm(ppm: bigint, { floorPpm, ceilingPpm }: Load, step: number): bigint {
   const twentieths = BigInt(floorPpm * (FILL_STEPS - step) + ceilingPpm * step)
   return ceilDiv(ppm * twentieths, BigInt(FILL_STEPS) * ONE_PPM)
+}
+
+/** No class may be dearer than `MOST_DEARER` says. */
+function checkClasses(
+  perMTok: { input: string; output: string } & Partial<Record<keyof typeof MOST_DEARER, string | undefined>>,
+  context: z.RefinementCtx,
+): void {
+  for (const [name, [kindOf, times]] of Object.entries(MOST_DEARER)) {
+    const price = parseScaled(perMTok[name as keyof typeof MOST_DEARER] ?? '0', MTOK_SCALE)
+    const most = parseScaled(perMTok[kindOf], MTOK_SCALE)
+    if (price === undefined || most === undefined || price <= most * times) continue
+    const message = `must not be more than ${times === 1n ? '' : `${times} times `}the price of ${kindOf}`
+    context.addIssue({ code: 'custom', path: [name], message })
+  }
 }
 
 /** Windows must not overlap, and no combination may leave the bounds that a plain price has. */

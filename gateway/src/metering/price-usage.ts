@@ -82,7 +82,7 @@ function pricesFor(table: PriceTable, inputTokens: number): TokenPrices {
 }
 
 /** Over base and every tier that up to `inputTokens` can reach: usage may come out lower than the estimate. */
-function dearestPrices(table: PriceTable, inputTokens: number): { input: bigint; output: bigint } {
+export function dearestPrices(table: PriceTable, inputTokens: number): { input: bigint; output: bigint } {
   let { input, output } = dearestClasses(table.base)
   for (const tier of table.tiers) {
     if (inputTokens <= tier.aboveInputTokens) continue

@@ -5,7 +5,7 @@
  */
 import type { Choice, Exclusion, RouteRequest } from './choice.ts'
 import type { RoutingPolicy } from './policy.ts'
-import { type DensePool, marksOf, type PolicyMarks, pricesAt, standings } from './pool.ts'
+import { type DensePool, dearestAt, marksOf, type PolicyMarks, pricesAt, standings } from './pool.ts'
 import { MAX_RANKED, rank } from './rank.ts'
 
 /** Below this share of usable offers, soft ejections are ignored: too many ejected means the ejecting is wrong. */
@@ -196,7 +196,10 @@ function tooDear(dense: DensePool, index: number, rules: Rules): 'policy_max_pri
   const perRequest = dense.perRequest[index] as number
   if (prompt > rules.maxPrompt || completion > rules.maxCompletion || perRequest > rules.maxRequest)
     return 'policy_max_price'
-  const least = inputTokens * prompt + (rules.request.choices ?? 1) * completion + perRequest
+  if (rules.request.maxCostNanos === undefined) return undefined
+  // As it is held: a prompt may be billed by a dearer class, and the cap on the answer is made with that.
+  const [mostPrompt, mostCompletion] = dearestAt(dense, index, inputTokens)
+  const least = inputTokens * mostPrompt + (rules.request.choices ?? 1) * mostCompletion + perRequest
   return least > rules.maxCostAttos ? 'max_cost' : undefined
 }
 

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
-import { makeMarket, makeOffer, makeProvider } from '../../test/support/market.ts'
+import { makeMarket, makeOffer, makeProvider, testModel } from '../../test/support/market.ts'
 import { GatewayError } from '../platform/errors.ts'
 import type { OutcomeClass } from '../providers/outcome.ts'
+import { planRequest } from './plan.ts'
+import type { RoutingPolicy } from './policy.ts'
+import { densify } from './pool.ts'
 
 type Market = ReturnType<typeof makeMarket>
 
@@ -144,4 +147,39 @@ test('panic never ignores what a listing said no to', async () => {
   expect(panicked.panic).toBe(true)
   expect(names(panicked)).toEqual(['broken'])
   expect(panicked.excluded).toEqual({ cooling: 1 })
+})
+
+/** A prompt of 60 tokens to a model of 50, and to a roomier one, offered by whom `offered` says. */
+function planWithRoomier(offered: { small: string[]; roomy: string[] }, policy: RoutingPolicy = {}) {
+  const small = { ...testModel, id: 'test/small', contextWindow: 50 }
+  const roomy = { ...testModel, id: 'test/roomy' }
+  const poolOf = (model: typeof testModel, sellers: string[]) =>
+    sellers.length === 0
+      ? { dense: densify({ model: model.id, offers: [] }), offers: [] }
+      : makeMarket(sellers.map((seller) => makeOffer(seller))).router.poolOf(model)
+  return planRequest(
+    {
+      pools: { of: (model) => poolOf(model, model.id === small.id ? offered.small : offered.roomy) },
+      leases: { waitMs: () => 0, fullForMs: () => 0 },
+    },
+    {
+      ...{ model: small, inputTokens: 60, maxOutputTokens: 10, policy, requestId: 'gen-1' },
+      fallbackModels: [{ model: roomy, inputTokens: 60, maxOutputTokens: 10 }],
+    },
+  )
+}
+
+test('a prompt that seems too long is for the roomier model, unless nobody offers that', () => {
+  const plannedAt = (offered: { small: string[]; roomy: string[] }) => {
+    const planned = planWithRoomier(offered)
+    return 'plan' in planned ? names(planned.plan) : planned.refusal.code
+  }
+  expect(plannedAt({ small: ['a'], roomy: ['b'] })).toEqual(['b'])
+  // The length is an upper estimate: it may fit.
+  expect(plannedAt({ small: ['a'], roomy: [] })).toEqual(['a'])
+})
+
+test('offers of a model that is too small do not hide that the policy excludes the others', () => {
+  const planned = planWithRoomier({ small: ['a', 'b'], roomy: ['c'] }, { ignore: ['c'] })
+  expect('refusal' in planned && planned.refusal.code).toBe('model_not_found')
 })

@@ -82,9 +82,9 @@ export function planRequest(
   const asked = [request, ...(request.fallbackModels ?? [])]
   const live = asked.map(({ model }) => deps.pools.of(model, { fresh: exact }))
   let decided = asked.map((ask, at) => decide(deps, request, { ask, live: live[at] as LivePool, exact }))
-  // A prompt that seems too long for a model goes to the next, unless it is too long for all of them.
+  // A prompt that seems too long for a model goes to the next, unless it is too long for all that are on offer.
   const fitting = decided.filter(({ decision }) => fits(decision))
-  if (fitting.length > 0) decided = fitting
+  if (fitting.some(({ decision }) => decision.dense.size > 0)) decided = fitting
   const offers = decided.flatMap(({ offers }) => offers).slice(0, MAX_RANKED)
   if (refuse || offers.length === 0) return refused(deps, request, { asked, live, decided })
   const first = decided[0] as Decided
@@ -172,7 +172,7 @@ interface Attempted {
 
 function refused(deps: PlanDeps, request: PlanRequest, { asked, live, decided }: Attempted): Planned {
   const model = request.model.id
-  const offered = live.reduce((sum, { offers }) => sum + offers.length, 0)
+  const offered = decided.reduce((sum, { decision }) => sum + decision.dense.size, 0)
   if (offered === 0) {
     const refusal = new GatewayError(
       'model_not_found',

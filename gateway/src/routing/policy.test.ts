@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { makeMarket, makeOffer } from '../../test/support/market.ts'
+import { worstCase } from '../metering/price-usage.ts'
 import { formatId } from '../platform/ids.ts'
 import { choose, exclusionOf } from './choose.ts'
 import { narrowed, type RoutingPolicy } from './policy.ts'
@@ -111,6 +112,30 @@ test("a request narrows its key's policy and never widens it", () => {
   expect(exclusion(both)).toBeUndefined()
   expect(exclusion(narrowed({ only: ['anthropic'] }, { only: [uuid] }))).toBe('policy_only')
   expect(exclusion(narrowed({ only: [uuid] }, { only: ['anthropic'] }))).toBe('policy_only')
+})
+
+test('a key that allows only those of its order keeps it, whatever order a request names', () => {
+  const key: RoutingPolicy = { order: ['anthropic'], allowFallbacks: false }
+  expect(exclusion(narrowed(key, { order: ['openai'] }))).toBe('policy_order')
+  expect(
+    exclusion(narrowed({ order: ['anthropic'] }, { order: ['openai'], allowFallbacks: false })),
+  ).toBeUndefined()
+})
+
+test('max_cost leaves out whose dearest class it has no room for, because the maximum of the answer is made with that', () => {
+  const flat = { ...offer.price.table.base, uncachedInput: 1_000n, output: 1_000n }
+  const written = { ...flat, cacheWrite1h: 2_000n }
+  const price = { ...offer.price, table: { base: written, tiers: [] } }
+  const tiers = [{ aboveInputTokens: 50, prices: flat }]
+  const tiered = { ...offer.price, table: { base: written, tiers } }
+  // 100 tokens at 2 nano-dollars and one of the answer; above 50 tokens what was below may be billed all the same.
+  for (const each of [price, tiered]) {
+    const pool = poolWith(each)
+    const request = { inputTokens: 100, outputTokens: 10, policy: {}, asks: 0, choices: 1 }
+    const floor = Number(worstCase({ inputTokens: 100, maxOutputTokens: 1, price: each }))
+    expect(exclusionOf(pool, 0, { ...request, maxCostNanos: floor })).toBeUndefined()
+    expect(exclusionOf(pool, 0, { ...request, maxCostNanos: floor - 1 })).toBe('max_cost')
+  }
 })
 
 test('a plan says who was left out by a policy, and for how much it would have been cheaper', () => {

@@ -25,7 +25,7 @@ export interface RoutingPolicy {
 
 /**
  * The key's policy as a request narrows it: what either excludes is excluded, the lower price limit holds; order and sort
- * are the request's if it names them. The same object when the request adds nothing.
+ * are the request's if it names them, but for the order of a key that allows nobody else. The same object when the request adds nothing.
  */
 export function narrowed(key: RoutingPolicy, request: RoutingPolicy | undefined): RoutingPolicy {
   if (request === undefined || Object.keys(request).length === 0) return key
@@ -35,6 +35,8 @@ export function narrowed(key: RoutingPolicy, request: RoutingPolicy | undefined)
     ...(key.only && request.only ? { only: key.only, alsoOnly: request.only } : {}),
     ...(key.ignore && request.ignore ? { ignore: [...key.ignore, ...request.ignore] } : {}),
     ...(key.allowFallbacks === false ? { allowFallbacks: false } : {}),
+    // Without fallbacks an order says who may serve at all.
+    ...(key.allowFallbacks === false && key.order ? { order: key.order } : {}),
     ...(key.requireParameters === true ? { requireParameters: true } : {}),
     ...(key.maxPrice && request.maxPrice ? { maxPrice: lower(key.maxPrice, request.maxPrice) } : {}),
   }

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { PriceSnapshot } from '../catalog/price.ts'
+import { dearestPrices } from '../metering/price-usage.ts'
 import { bareName, type RoutingPolicy } from './policy.ts'
 
 /** How an offer stands, whatever the request; anything but the first three excludes it. */
@@ -37,6 +38,8 @@ export interface PoolOffer {
   price: readonly [number, number, number]
   /** Prompt and completion above so many prompt tokens; the last that applies counts. */
   tiers?: readonly (readonly [number, number, number])[]
+  /** The same at the dearest class that prompt and completion can be billed by, from the first token on; where that differs. */
+  dearest?: readonly (readonly [number, number, number])[]
   version?: number
   standing: PoolStanding
   /** When it is expected back, in whole milliseconds of the monotonic clock. */
@@ -98,15 +101,25 @@ const USUAL_OUTPUT = 500
 // An offer with almost nothing left still gets a draw: without one it could never be told apart from a full one.
 const MIN_FACTOR = 0.01
 const ATTOS_PER_NANO = 1e9
+// Even a prompt of no token is above it.
+const BASE_ABOVE = -1
 
 /** An offer's price in the pool's unit. */
 export function attoPrices({
   table,
   multiplierPpm,
   nanosPerRequest,
-}: PriceSnapshot): Pick<PoolOffer, 'price' | 'tiers'> {
+}: PriceSnapshot): Pick<PoolOffer, 'price' | 'tiers' | 'dearest'> {
   const ppm = Number(multiplierPpm)
   const { base, tiers } = table
+  const dearest = [BASE_ABOVE, ...tiers.map(({ aboveInputTokens }) => aboveInputTokens)].map((above) => {
+    const { input, output } = dearestPrices(table, above + 1)
+    return [above, Number(input) * ppm, Number(output) * ppm] as const
+  })
+  const differs = dearest.some(([, input, output], at) => {
+    const { uncachedInput, output: usual } = tiers[at - 1]?.prices ?? base
+    return input !== Number(uncachedInput) * ppm || output !== Number(usual) * ppm
+  })
   const request = Number(nanosPerRequest) * ATTOS_PER_NANO
   return {
     price: [Number(base.uncachedInput) * ppm, Number(base.output) * ppm, request],
@@ -119,6 +132,7 @@ export function attoPrices({
             Number(prices.output) * ppm,
           ]),
         }),
+    ...(differs ? { dearest } : {}),
   }
 }
 
@@ -186,6 +200,12 @@ export function pricesAt(dense: DensePool, index: number, inputTokens: number): 
     : undefined
   if (tier) return [tier[1], tier[2]]
   return [dense.prompt[index] as number, dense.completion[index] as number]
+}
+
+/** What prompt and completion may come to be billed by at most: the dearest class of the tiers that the prompt can reach. */
+export function dearestAt(dense: DensePool, index: number, inputTokens: number): readonly [number, number] {
+  const dearest = dense.pool.offers[index]?.dearest?.findLast(([above]) => inputTokens > above)
+  return dearest ? [dearest[1], dearest[2]] : pricesAt(dense, index, inputTokens)
 }
 
 /** What a policy's lists say of each offer. */

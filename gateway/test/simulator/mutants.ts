@@ -94,8 +94,8 @@ const limits: RouterMutant[] = [
   {
     file: 'routing/leases.ts',
     fault: 'a lease is not given back',
-    from: '      capacityLease.end(outcome, used)\n',
-    to: '      void [outcome, used]\n',
+    from: '      capacityLease.end(event.outcome, usedIn(event))\n',
+    to: '      usedIn(event)\n',
     scene: () => crowdedRoom(100),
     by: givenBack,
   },

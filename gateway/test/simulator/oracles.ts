@@ -57,8 +57,13 @@ function avoidable(run: Run): string[] {
     if (tries.length >= most) return []
     if (tries.length > 0 && (!one.mightRetry || isQueryOfDeath(one, servedIn))) return []
     const tried = new Set(tries.map(({ offer }) => offer.listingId))
+    // A plan that names enough is not made anew when one of its offers fails; who was full then is not asked again.
+    const named = new Set(one.plan?.offers.map(({ id }) => id))
     const could = one.wellAtFirst.filter(
-      (id) => one.wellAtLast.includes(id) && !tried.has(id.slice(0, id.indexOf(':'))),
+      (id) =>
+        one.wellAtLast.includes(id) &&
+        !tried.has(id.slice(0, id.indexOf(':'))) &&
+        (named.size < most || named.has(id)),
     )
     if (could.length === 0) return []
     return [

@@ -123,7 +123,7 @@ async function play(house: House, scene: Scene, time: ReturnType<typeof createVi
   const upstreams = new Map(
     scene.sellers.map((seller) => [seller.listingId, upstreamOf(seller, scene, time)]),
   )
-  const well = createWell({ scene, time, market, books })
+  const well = createWell({ scene, time, market, books, upstreams })
   const budgets: Budgets = createBudgets()
   const corridor = createCorridor({ house, time, router, upstreams, well, budgets })
   const played: Played[] = []

@@ -47,6 +47,8 @@ export interface Upstream {
   /** What is wrong with it at that time. */
   faultAt(elapsedMs: number): Fault | undefined
   running(): number
+  /** When a request came that breaks whoever serves it, elapsed. */
+  poisonedMs(): number
   /** 429s that it gave because too much arrived. */
   overruns: string[]
 }
@@ -59,6 +61,7 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
       listingId === nature.listingId && origin === nature.origin,
   )
   const overruns: string[] = []
+  let poisonedMs = Number.NEGATIVE_INFINITY
 
   function faultAt(elapsedMs: number): Fault | undefined {
     return mine.find(({ fromMs, untilMs }) => fromMs <= elapsedMs && elapsedMs < untilMs)
@@ -133,7 +136,10 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
       return fail(failureOf(fault.kind), faultKinds[fault.kind].afterMs)
     const { random } = call
     if (call.wrong) return fail(refusal(call.wrong), 20 + 60 * random())
-    if (call.poison) return fail(failureOf('error_500'), 50)
+    if (call.poison) {
+      poisonedMs = time.elapsedMs()
+      return fail(failureOf('error_500'), 50)
+    }
     const slowness = fault?.kind === 'slow' ? 10 : 1
     const ttftMs = nature.ttftMs * slowness * (0.6 + 0.8 * random())
     const restMs = (call.answerTokens / nature.tokensPerS) * 1_000
@@ -150,7 +156,7 @@ export function createUpstream(nature: Nature, faults: readonly Fault[], time: V
     return ttftMs
   }
 
-  return { nature, send, faultAt, running: () => whole.running(), overruns }
+  return { nature, send, faultAt, running: () => whole.running(), poisonedMs: () => poisonedMs, overruns }
 }
 
 interface Line {

@@ -8,6 +8,7 @@ import type { Books } from './books.ts'
 import { type Fault, shadowMs } from './faults.ts'
 import type { SimulatedMarket } from './market.ts'
 import type { Scene } from './scene.ts'
+import type { Upstream } from './upstream.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export interface Well {
@@ -22,12 +23,15 @@ interface Deps {
   time: VirtualTime
   market: SimulatedMarket
   books: Books
+  upstreams: ReadonlyMap<string, Upstream>
 }
 
-/** Three failing listings bring their origin into disrepute: two sick ones, and one that met a request which breaks anybody. */
-const DISREPUTE = 2
+/** So many failing listings bring their origin into disrepute: sick ones, and those that met a request which breaks anybody. */
+const DISREPUTE = 3
+/** How long that lasts at the most. */
+const DISREPUTE_MS = 120_000
 
-export function createWell({ scene, time, market, books }: Deps): Well {
+export function createWell({ scene, time, market, books, upstreams }: Deps): Well {
   const originOf = new Map(scene.sellers.map(({ listingId, provider }) => [listingId, provider.baseUrl]))
 
   function isMine(fault: Fault, listingId: string): boolean {
@@ -48,16 +52,13 @@ export function createWell({ scene, time, market, books }: Deps): Well {
     )
   }
 
-  const faultyByOrigin = new Map<string, string[]>()
-  for (const [listingId, origin] of originOf)
-    faultyByOrigin.set(origin, [
-      ...(faultyByOrigin.get(origin) ?? []),
-      ...(scene.faults.some((fault) => fault.listingId === listingId) ? [listingId] : []),
-    ])
-
   function isInDisrepute(listingId: string, now: number): boolean {
-    const faulty = faultyByOrigin.get(originOf.get(listingId) ?? '') ?? []
-    return faulty.length >= DISREPUTE && faulty.filter((one) => isSick(one, now)).length >= DISREPUTE
+    const origin = originOf.get(listingId)
+    const failing = [...upstreams.values()].filter(
+      ({ nature, poisonedMs }) =>
+        nature.origin === origin && (isSick(nature.listingId, now) || poisonedMs() > now - DISREPUTE_MS),
+    )
+    return failing.length >= DISREPUTE
   }
 
   function isWell(offer: Offer, now: number): boolean {
