@@ -171,15 +171,32 @@ function exploredWeights(dense: DensePool, candidates: readonly number[]): Float
   return weights
 }
 
+// Written and read within one ranking; a new array for each would cost more than what is written into it.
+let scratch = new Float64Array(1_024)
+
 /** What is to be small, for each candidate. An offer whose speed nobody knows stands behind those that are known. */
 function measured(
   dense: DensePool,
   candidates: readonly number[],
   { sort, request }: { sort: Exclude<Sort, 'balanced'>; request: RouteRequest },
 ): Float64Array {
-  const values = new Float64Array(candidates.length)
+  const count = candidates.length
+  if (scratch.length < count) scratch = new Float64Array(count * 2)
+  const values = scratch.subarray(0, count)
   const { offers } = dense.pool
-  for (let place = 0; place < values.length; place += 1) {
+  if (sort === 'price' && !dense.hasTiers) {
+    const { prompt, completion, perRequest } = dense
+    const { inputTokens, outputTokens } = request
+    for (let place = 0; place < count; place += 1) {
+      const index = candidates[place] as number
+      values[place] =
+        inputTokens * (prompt[index] as number) +
+        outputTokens * (completion[index] as number) +
+        (perRequest[index] as number)
+    }
+    return values
+  }
+  for (let place = 0; place < count; place += 1) {
     const index = candidates[place] as number
     if (sort === 'price') values[place] = expectedAttos(dense, index, request)
     else if (sort === 'latency') values[place] = offers[index]?.ttftMs ?? Number.MAX_VALUE
@@ -201,7 +218,10 @@ function inBands(
   const ranked: number[] = []
   for (let above = Number.NEGATIVE_INFINITY; ranked.length < limit; ) {
     let least = Number.POSITIVE_INFINITY
-    for (const value of values) if (value > above && value < least) least = value
+    for (let place = 0; place < values.length; place += 1) {
+      const value = values[place] as number
+      if (value > above && value < least) least = value
+    }
     if (least === Number.POSITIVE_INFINITY) break
     above = least + Math.abs(least) * BAND
     const from = above
