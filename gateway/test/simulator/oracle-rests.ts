@@ -1,6 +1,6 @@
 /** Whether those who said no, or failed too often, were left alone for as long as they should be. */
 import type { Oracle } from './oracles.ts'
-import type { Run, Try } from './run.ts'
+import type { Ejection, Run, Try } from './run.ts'
 
 const SUSPENDED_MS = 15 * 60_000
 /** The least that an unnamed pause comes to, and the least of any. */
@@ -55,11 +55,11 @@ function restsOf(run: Run): Rest[] {
   }))
   const ejected = run.changes
     .filter(({ from, to }) => from === 'closed' && to === 'open')
-    .map(({ offerId, atMs }) => ({
-      who: offerId,
+    .map((opening) => ({
+      who: opening.offerId,
       why: 'ejected',
-      fromMs: atMs,
-      untilMs: closedAfter(run, offerId, atMs),
+      fromMs: opening.atMs,
+      untilMs: closedAfter(run, opening),
       revision: Number.POSITIVE_INFINITY,
     }))
   return [...said, ...out, ...ejected]
@@ -74,11 +74,12 @@ function revisionAt({ played }: Run, listingId: string, atMs: number): number {
 }
 
 /** An outage of our own takes an ejection back before its time; a pool in panic tries again before it. */
-function closedAfter({ changes }: Run, offerId: string, openedMs: number): number {
-  const next = changes.find((one) => one.offerId === offerId && one.atMs > openedMs)
+function closedAfter({ changes }: Run, opening: Ejection): number {
+  // In the order they came: what opens may be pardoned in the same instant.
+  const next = changes.slice(changes.indexOf(opening) + 1).find(({ offerId }) => offerId === opening.offerId)
   // Who begins the trial must be in panic; those who take part in it need not be.
   const nextMs = next?.to === 'half_open' ? next.atMs + TINY_MS : next?.atMs
-  return Math.min(openedMs + OPEN_MS, nextMs ?? Number.POSITIVE_INFINITY)
+  return Math.min(opening.atMs + OPEN_MS, nextMs ?? Number.POSITIVE_INFINITY)
 }
 
 function restAfter(
