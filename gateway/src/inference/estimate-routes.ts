@@ -15,14 +15,13 @@ import { exclusionOf } from '../routing/choose.ts'
 import { narrowed, type RoutingPolicy } from '../routing/policy.ts'
 import type { LivePool } from '../routing/pools.ts'
 import type { Router as Routing } from '../routing/router.ts'
-import { bearerOf } from '../users/bearer.ts'
-import type { Sessions } from '../users/sessions.ts'
 import { DEFAULT_MAX_OUTPUT_TOKENS } from './admit-chat.ts'
 import { mayUse } from './allowed-models.ts'
 import type { ChatParser } from './chat-parser.ts'
 import { costRange, type PromptRange, promptRange } from './estimate.ts'
 import { featuresAsked } from './features-asked.ts'
 import { affordedTokens, maxCost } from './max-cost.ts'
+import { type ReaderDeps, readerOf } from './reader.ts'
 import { routeWish } from './route-wish.ts'
 
 // A question about a price need not carry images; larger prompts are asked about by their number of tokens.
@@ -32,13 +31,10 @@ const MAX_HELD_BODY_BYTES = 64 * 1024 * 1024
 const INLINE_BYTES = 256 * 1024
 const MAX_OFFERS = 100
 
-export interface EstimateRoutesDeps {
+export interface EstimateRoutesDeps extends ReaderDeps {
   catalog: Catalog
   router: Pick<Routing, 'poolOf'>
   parser: Pick<ChatParser, 'parse'>
-  sessions: Pick<Sessions, 'principalOf'>
-  /** Throws 401 for a key that is none, 503 when nobody can say. */
-  verifyKey: (token: string) => Caller | Promise<Caller>
 }
 
 /** Routes relative to `/api`; before whatever else reads bodies there, because the size of the body is part of the estimate. */
@@ -46,14 +42,14 @@ export function createEstimateRoutes(deps: EstimateRoutesDeps): Router {
   const router = Router()
   const bodies = new BodyBudget(MAX_HELD_BODY_BYTES)
   router.post('/marketplace/estimate', async (request, response) => {
-    const asker = await askerOf(deps, request)
+    const { caller = wholeMarket } = await readerOf(deps, request)
     let heldBytes = 0
     try {
       const bytes = await readBody(request, MAX_BODY_BYTES, (count) => {
         bodies.take(count)
         heldBytes += count
       })
-      response.json(estimate(deps, asker, await readQuestion(deps, bytes, request)))
+      response.json(estimate(deps, caller, await readQuestion(deps, bytes, request)))
     } catch (error) {
       if (!(error instanceof ClientLeft)) throw error
     } finally {
@@ -65,26 +61,7 @@ export function createEstimateRoutes(deps: EstimateRoutesDeps): Router {
 
 type Asker = Pick<Caller, 'models' | 'policy' | 'defaultMaxOutputTokens'>
 
-/** A key's own limits count; a signed-in user asks about the whole market. */
-async function askerOf({ sessions, verifyKey }: EstimateRoutesDeps, request: Request): Promise<Asker> {
-  const token = bearerOf(request.headers.authorization)
-  if (token === undefined) {
-    throw new GatewayError(
-      'not_signed_in',
-      'Send an API key, or the token of POST /api/login, as Authorization: Bearer.',
-    )
-  }
-  if (token.startsWith('sk-')) {
-    const caller = await verifyKey(token)
-    if (caller.scopes.has('read')) return caller
-    throw new GatewayError(
-      'forbidden',
-      "This API key lacks the scope 'read'. Create one that has it under Keys.",
-    )
-  }
-  await sessions.principalOf(token)
-  return { models: undefined, policy: {} }
-}
+const wholeMarket: Asker = { models: undefined, policy: {} }
 
 const tokens = z.int().min(1).max(10_000_000)
 

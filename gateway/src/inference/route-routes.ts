@@ -1,10 +1,9 @@
 /** `GET /api/requests/{id}/route`: why a request went where it went. `POST /api/route`: where one would go now. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Request, Router } from 'express'
+import { Router } from 'express'
 import { z } from 'zod'
 import type { Catalog } from '../catalog/catalog.ts'
 import { validate } from '../http/validate.ts'
-import type { Caller } from '../keys/verify.ts'
 import { capOutput } from '../metering/cap-output.ts'
 import { estimatePrompt } from '../metering/count-tokens.ts'
 import { GatewayError } from '../platform/errors.ts'
@@ -13,38 +12,34 @@ import { type ChatRequest, chatRequest } from '../providers/chat.ts'
 import { choose } from '../routing/choose.ts'
 import { explain } from '../routing/explain.ts'
 import type { PlanRequest } from '../routing/plan.ts'
-import { narrowed, type RoutingPolicy } from '../routing/policy.ts'
+import { narrowed } from '../routing/policy.ts'
 import type { RouteRecords, StoredRoute } from '../routing/route-records.ts'
 import type { Router as Routing } from '../routing/router.ts'
-import { bearerOf } from '../users/bearer.ts'
-import type { Sessions } from '../users/sessions.ts'
 import { notAllowed } from './admit-chat.ts'
 import { mayUse } from './allowed-models.ts'
 import { featuresAsked } from './features-asked.ts'
+import { type Reader, type ReaderDeps, readerOf } from './reader.ts'
 import { routeWish } from './route-wish.ts'
 
-export interface RouteRoutesDeps {
+export interface RouteRoutesDeps extends ReaderDeps {
   routes: Pick<RouteRecords, 'find'>
   router: Pick<Routing, 'dryRun'>
   catalog: Catalog
   clock: { nowMs(): number; monotonicMs(): number }
-  sessions: Pick<Sessions, 'principalOf'>
-  /** Throws 401 for a key that is none, 503 when nobody can say. */
-  verifyKey: (token: string) => Caller | Promise<Caller>
 }
 
 /** Routes relative to `/api`. */
 export function createRouteRoutes(deps: RouteRoutesDeps): Router {
   const router = Router()
   router.get('/requests/:id/route', async (request, response) => {
-    const asker = await askerOf(deps, request)
+    const asker = await readerOf(deps, request)
     const id = parseId('gen-', String(request.params.id))
     const route = id === undefined ? undefined : await deps.routes.find(id)
     if (!id || !route || !(asker.all || asker.organisationId === route.organisationId)) throw unknownRoute()
     response.json(showRoute(id, route))
   })
   router.post('/route', async (request, response) => {
-    const asker = await askerOf(deps, request)
+    const asker = await readerOf(deps, request)
     const length = Number(request.headers['content-length'] ?? 0)
     const asked = planFor(deps, readDryRun(request.body, length), asker)
     const decisions = deps.router.dryRun(asked)
@@ -83,39 +78,6 @@ function unknownRoute(): GatewayError {
   )
 }
 
-interface Asker {
-  organisationId: string
-  /** An operator sees everybody's. */
-  all: boolean
-  policy: RoutingPolicy
-  /** The key that asks; a signed-in user has no list of models. */
-  caller?: Caller
-}
-
-async function askerOf({ sessions, verifyKey }: RouteRoutesDeps, request: Request): Promise<Asker> {
-  const token = bearerOf(request.headers.authorization)
-  if (token === undefined) {
-    throw new GatewayError(
-      'not_signed_in',
-      'Send an API key, or the token of POST /api/login, as Authorization: Bearer.',
-    )
-  }
-  if (token.startsWith('sk-')) {
-    const caller = await verifyKey(token)
-    if (!caller.scopes.has('read')) throw withoutRead()
-    return { organisationId: caller.organisationId, policy: caller.policy, caller, all: false }
-  }
-  const { organisationId, roles } = await sessions.principalOf(token)
-  return { organisationId, policy: {}, all: roles.includes('operator') }
-}
-
-function withoutRead(): GatewayError {
-  return new GatewayError(
-    'forbidden',
-    "This API key lacks the scope 'read'. Create one that has it under Keys.",
-  )
-}
-
 const tokens = z.int().min(0).max(100_000_000)
 
 /** A chat request, or in place of its messages how many tokens they come to. */
@@ -149,7 +111,7 @@ function readDryRun(body: unknown, bytes: number): DryRun {
 function planFor(
   { catalog }: RouteRoutesDeps,
   { request, bytes, inputTokens: given }: DryRun,
-  { policy, caller }: Asker,
+  { caller }: Reader,
 ): PlanRequest {
   const wish = routeWish(request, {})
   const sized = [request.model, ...wish.fallbackModels].map((name) => {
@@ -169,7 +131,7 @@ function planFor(
   return {
     ...first,
     fallbackModels,
-    policy: narrowed(policy, wish.policy),
+    policy: narrowed(caller?.policy ?? {}, wish.policy),
     // The draw of a dry run is its own: it says what would be likely, not what the next request will get.
     requestId: `dry-run ${Math.random()}`,
     asks: featuresAsked(request),

@@ -5,7 +5,15 @@
  */
 import type { Choice, Exclusion, RouteRequest } from './choice.ts'
 import type { RoutingPolicy } from './policy.ts'
-import { type DensePool, dearestAt, marksOf, type PolicyMarks, pricesAt, standings } from './pool.ts'
+import {
+  ATTOS_PER_NANO,
+  type DensePool,
+  dearestAt,
+  marksOf,
+  type PolicyMarks,
+  pricesAt,
+  standings,
+} from './pool.ts'
 import { MAX_RANKED, rank } from './rank.ts'
 
 /** Below this share of usable offers, soft ejections are ignored: too many ejected means the ejecting is wrong. */
@@ -150,7 +158,6 @@ interface Rules {
   priced: boolean
 }
 
-const ATTOS_PER_NANO = 1e9
 const ATTOS_PER_USD_PER_MTOK = 1e12
 const ATTOS_PER_USD = 1e18
 

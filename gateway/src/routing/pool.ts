@@ -100,7 +100,7 @@ const USUAL_INPUT = 1_500
 const USUAL_OUTPUT = 500
 // An offer with almost nothing left still gets a draw: without one it could never be told apart from a full one.
 const MIN_FACTOR = 0.01
-const ATTOS_PER_NANO = 1e9
+export const ATTOS_PER_NANO = 1e9
 // Even a prompt of no token is above it.
 const BASE_ABOVE = -1
 
