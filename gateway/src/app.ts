@@ -10,6 +10,7 @@ import { type Context, consoleDir } from './context.ts'
 import { type CorsPolicy, corsHeaders, preflightHeaders } from './http/cors.ts'
 import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from './http/express-edges.ts'
 import { createHealthRoutes } from './http/health.ts'
+import type { Door } from './http/serve-operation.ts'
 import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
 import { shuttingDown } from './inference/cut-off.ts'
 import { createEstimateRoutes } from './inference/estimate-routes.ts'
@@ -38,6 +39,9 @@ const API_BASES = ['/v1', '/api/v1', '']
 // What OpenRouter's clients ask about money; without a base the paths would be anybody's.
 const MONEY_BASES = ['/v1', '/api/v1']
 
+/** `onAnswer` hears every answer of `/api`; tests hold it against its schema. */
+export type AppOptions = Pick<Door, 'onAnswer'>
+
 export interface App {
   handle(message: IncomingMessage, response: ServerResponse): void
   chat: ChatRoute
@@ -46,10 +50,10 @@ export interface App {
 }
 
 /** Chat completions take the corridor straight from the HTTP server; everything else goes through Express. */
-export function createApp(context: Context): App {
+export function createApp(context: Context, options: AppOptions = {}): App {
   const chat = createChatRoute(context.inference)
   let draining = false
-  const rest = createExpress(context, () => draining)
+  const rest = createExpress(context, () => draining, options)
   const chatPaths = new Set(
     API_BASES.flatMap((base) => [`${base}/chat/completions`, `${base}/chat/completions/`]),
   )
@@ -74,7 +78,7 @@ function pathOf(url: string): string {
   return query < 0 ? url : url.slice(0, query)
 }
 
-function createExpress(context: Context, draining: () => boolean): Express {
+function createExpress(context: Context, draining: () => boolean, options: AppOptions): Express {
   const { config, logger, database } = context
   const app = express()
   app.disable('x-powered-by')
@@ -98,7 +102,7 @@ function createExpress(context: Context, draining: () => boolean): Express {
   for (const base of API_BASES) mountModelApi(app, context, base)
   for (const base of MONEY_BASES) mountMoneyQuestions(app, context, base)
   app.use(createJwksRoutes(context))
-  mountManagement(app, context)
+  mountManagement(app, context, options)
   mountConsole(app)
   app.use(refuseUnknownRoute)
   app.use(createErrorHandler(logger))
@@ -153,10 +157,11 @@ function preflight(methods: string) {
   }
 }
 
-function mountManagement(app: Express, context: Context): void {
+function mountManagement(app: Express, context: Context, options: AppOptions): void {
   const { users, keys, marketplace, priceFeed, audit, verifier, catalog, receipts, clock, trust } = context
   const verifyKey = (token: string) => verifier.verify(token)
   const authenticate = createAuthenticate({ sessions: users.sessions, verifyKey })
+  const door: Door = { authenticate, ...options }
   app.use('/api', createEstimateRoutes({ ...context.inference, sessions: users.sessions, verifyKey }))
   app.use('/api', express.json({ limit: API_BODY_LIMIT, inflate: false }))
   app.use('/api', createUserRoutes({ users, authenticate }))
@@ -190,7 +195,7 @@ function mountManagement(app: Express, context: Context): void {
     }),
   )
   app.use('/api', createCredentialRoutes({ ...context, authenticate }))
-  app.use('/api', createAuditRoutes({ audit, authenticate }))
+  app.use('/api', createAuditRoutes({ audit, door }))
   app.use('/api', createReceiptRoutes({ receipts, sessions: users.sessions, verifyKey }))
   app.use('/api', createRouteRoutes({ ...context, sessions: users.sessions, verifyKey }))
 }

@@ -2,13 +2,14 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
-  lazyRouteComponent,
   Outlet,
   redirect,
 } from '@tanstack/react-router'
 import type { Session } from '../lib/session.ts'
+import { lazyPage } from './lazy-page.ts'
 import { Pending } from './pending.tsx'
 import { NotFound, RouteError } from './route-error.tsx'
+import { type PageSearch, readSearch, writeSearch } from './search.ts'
 import { Shell } from './shell.tsx'
 
 interface RouterContext {
@@ -23,12 +24,14 @@ declare module '@tanstack/react-router' {
 
 export type ConsoleRouter = ReturnType<typeof createConsoleRouter>
 
-/** All pages under /console. Those inside the shell need a session; Users and Listings need an operator. */
+/** All pages under /console. Those inside the shell need a session; *Sell* needs a seller and *Run* an operator. */
 export function createConsoleRouter({ session }: RouterContext) {
   return createRouter({
     routeTree,
     basepath: '/console',
     context: { session },
+    parseSearch: readSearch,
+    stringifySearch: writeSearch,
     defaultErrorComponent: RouteError,
     defaultNotFoundComponent: NotFound,
     defaultPendingComponent: Pending,
@@ -36,15 +39,39 @@ export function createConsoleRouter({ session }: RouterContext) {
   })
 }
 
-const root = createRootRouteWithContext<RouterContext>()({ component: Outlet })
+/** Each page reads of its address what it understands; what is strange there is ignored. */
+const validateSearch = (search: Record<string, unknown>): PageSearch => search as PageSearch
 
-const signIn = createRoute({
-  getParentRoute: () => root,
-  path: '/sign-in',
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    isOwnPath(search.next) ? { next: search.next } : {},
-  component: lazyRouteComponent(() => import('../features/sign-in/sign-in-page.tsx'), 'SignInPage'),
-})
+const root = createRootRouteWithContext<RouterContext>()({ component: Outlet })
+const outside = { getParentRoute: () => root, validateSearch }
+
+const gettingIn = [
+  createRoute({
+    ...outside,
+    path: '/sign-in',
+    component: lazyPage(() => import('../features/sign-in/sign-in-page.tsx'), 'SignInPage'),
+  }),
+  createRoute({
+    ...outside,
+    path: '/sign-up',
+    component: lazyPage(() => import('../features/getting-in/sign-up-page.tsx'), 'SignUpPage'),
+  }),
+  createRoute({
+    ...outside,
+    path: '/join',
+    component: lazyPage(() => import('../features/getting-in/join-page.tsx'), 'JoinPage'),
+  }),
+  createRoute({
+    ...outside,
+    path: '/reset',
+    component: lazyPage(() => import('../features/getting-in/reset-page.tsx'), 'ResetPage'),
+  }),
+  createRoute({
+    ...outside,
+    path: '/verify',
+    component: lazyPage(() => import('../features/getting-in/verify-page.tsx'), 'VerifyPage'),
+  }),
+] as const
 
 const shell = createRoute({
   getParentRoute: () => root,
@@ -56,26 +83,93 @@ const shell = createRoute({
   },
   component: Shell,
 })
+const inside = { getParentRoute: () => shell, validateSearch }
 
-const overview = createRoute({
-  getParentRoute: () => shell,
-  path: '/',
-  component: lazyRouteComponent(() => import('../features/overview/overview-page.tsx'), 'OverviewPage'),
-})
+const use = [
+  createRoute({
+    ...inside,
+    path: '/',
+    component: lazyPage(() => import('../features/overview/overview-page.tsx'), 'OverviewPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/start',
+    component: lazyPage(() => import('../features/start/start-page.tsx'), 'StartPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/playground',
+    component: lazyPage(() => import('../features/playground/playground-page.tsx'), 'PlaygroundPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/market',
+    component: lazyPage(() => import('../features/market/market-page.tsx'), 'MarketPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/requests',
+    component: lazyPage(() => import('../features/requests/requests-page.tsx'), 'RequestsPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/requests/$id',
+    component: lazyPage(() => import('../features/requests/request-page.tsx'), 'RequestPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/usage',
+    component: lazyPage(() => import('../features/usage/usage-page.tsx'), 'UsagePage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/keys',
+    component: lazyPage(() => import('../features/keys/keys-page.tsx'), 'KeysPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/billing',
+    component: lazyPage(() => import('../features/billing/billing-page.tsx'), 'BillingPage'),
+  }),
+  createRoute({
+    ...inside,
+    path: '/account',
+    component: lazyPage(() => import('../features/account/account-page.tsx'), 'AccountPage'),
+  }),
+] as const
 
-const keys = createRoute({
+const seller = createRoute({
   getParentRoute: () => shell,
-  path: '/keys',
-  component: lazyRouteComponent(() => import('../features/keys/keys-page.tsx'), 'KeysPage'),
+  id: 'seller',
+  beforeLoad: ({ context }) => {
+    if (!context.person.roles.includes('seller')) throw redirect({ to: '/' })
+  },
+  component: Outlet,
 })
+const selling = { getParentRoute: () => seller, validateSearch }
 
-const market = createRoute({
-  getParentRoute: () => shell,
-  path: '/market',
-  validateSearch: (search: Record<string, unknown>): { q?: string } =>
-    typeof search.q === 'string' && search.q !== '' ? { q: search.q } : {},
-  component: lazyRouteComponent(() => import('../features/market/market-page.tsx'), 'MarketPage'),
-})
+const sell = [
+  createRoute({
+    ...selling,
+    path: '/listings',
+    component: lazyPage(() => import('../features/listings/my-listings-page.tsx'), 'MyListingsPage'),
+  }),
+  createRoute({
+    ...selling,
+    path: '/listings/$id',
+    component: lazyPage(() => import('../features/listings/listing-page.tsx'), 'ListingPage'),
+  }),
+  createRoute({
+    ...selling,
+    path: '/earnings',
+    component: lazyPage(() => import('../features/earnings/earnings-page.tsx'), 'EarningsPage'),
+  }),
+  createRoute({
+    ...selling,
+    path: '/payouts',
+    component: lazyPage(() => import('../features/payouts/payouts-page.tsx'), 'PayoutsPage'),
+  }),
+] as const
 
 const operator = createRoute({
   getParentRoute: () => shell,
@@ -85,25 +179,67 @@ const operator = createRoute({
   },
   component: Outlet,
 })
+const running = { getParentRoute: () => operator, validateSearch }
 
-const users = createRoute({
-  getParentRoute: () => operator,
-  path: '/users',
-  component: lazyRouteComponent(() => import('../features/users/users-page.tsx'), 'UsersPage'),
-})
-
-const listings = createRoute({
-  getParentRoute: () => operator,
-  path: '/listings',
-  component: lazyRouteComponent(() => import('../features/listings/listings-page.tsx'), 'ListingsPage'),
-})
+const run = [
+  createRoute({
+    ...running,
+    path: '/run',
+    component: lazyPage(() => import('../features/run/run-page.tsx'), 'RunPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/users',
+    component: lazyPage(() => import('../features/users/users-page.tsx'), 'UsersPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/usage',
+    component: lazyPage(() => import('../features/usage/run-usage-page.tsx'), 'RunUsagePage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/listings',
+    component: lazyPage(() => import('../features/listings/listings-page.tsx'), 'ListingsPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/models',
+    component: lazyPage(() => import('../features/models/models-page.tsx'), 'ModelsPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/payouts',
+    component: lazyPage(() => import('../features/payouts/run-payouts-page.tsx'), 'RunPayoutsPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/ledger',
+    component: lazyPage(() => import('../features/ledger/ledger-page.tsx'), 'LedgerPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/audit',
+    component: lazyPage(() => import('../features/audit/audit-page.tsx'), 'AuditPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/metrics',
+    component: lazyPage(() => import('../features/metrics/metrics-page.tsx'), 'MetricsPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/system',
+    component: lazyPage(() => import('../features/system/system-page.tsx'), 'SystemPage'),
+  }),
+  createRoute({
+    ...running,
+    path: '/run/outbox',
+    component: lazyPage(() => import('../features/outbox/outbox-page.tsx'), 'OutboxPage'),
+  }),
+] as const
 
 const routeTree = root.addChildren([
-  signIn,
-  shell.addChildren([overview, keys, market, operator.addChildren([users, listings])]),
+  ...gettingIn,
+  shell.addChildren([...use, seller.addChildren([...sell]), operator.addChildren([...run])]),
 ])
-
-/** Where to go after signing in must be a path of this console: never another site. */
-function isOwnPath(value: unknown): value is string {
-  return typeof value === 'string' && /^\/[a-z]/.test(value)
-}

@@ -1,26 +1,15 @@
-import { type RequestHandler, Router } from 'express'
-import { requireRole } from '../http/principal.ts'
-import { validate } from '../http/validate.ts'
+import { Router } from 'express'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { formatId } from '../platform/ids.ts'
+import { type AuditEventShown, listAudit } from './api.ts'
 import type { Audit, AuditRow } from './audit.ts'
-import { cursorId, pageOf, pageQuery, queryText } from './page.ts'
-
-const auditQuery = pageQuery.extend({
-  action: queryText(100).optional(),
-  subject: queryText(200).optional(),
-})
+import { cursorId, pageOf } from './page.ts'
 
 /** `GET /audit` for operators: the newest events first. */
-export function createAuditRoutes({
-  audit,
-  authenticate,
-}: {
-  audit: Audit
-  authenticate: RequestHandler
-}): Router {
+export function createAuditRoutes({ audit, door }: { audit: Audit; door: Door }): Router {
   const router = Router()
-  router.get('/audit', authenticate, requireRole('operator'), async (request, response) => {
-    const { limit, cursor, action, subject } = validate(auditQuery, request.query)
+  serveOperation(router, door, listAudit, async ({ query }) => {
+    const { limit, cursor, action, subject } = query
     const beforeId = cursorId('aud-', cursor)
     const rows = await audit.list({
       limit: limit + 1,
@@ -28,16 +17,16 @@ export function createAuditRoutes({
       ...(action ? { action } : {}),
       ...(subject ? { subject } : {}),
     })
-    response.json(pageOf(rows, limit, showEvent))
+    return pageOf(rows, limit, showEvent)
   })
   return router
 }
 
-function showEvent(row: AuditRow) {
+function showEvent(row: AuditRow): AuditEventShown {
   return {
     id: formatId('aud-', row.id),
     at: row.at.toISOString(),
-    actor: { type: row.actorType, id: row.actorId },
+    actor: { type: row.actorType as AuditEventShown['actor']['type'], id: row.actorId },
     action: row.action,
     subject: row.subject,
     detail: row.detail,

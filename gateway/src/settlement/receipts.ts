@@ -81,7 +81,9 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
   let searching: Promise<number> | undefined
 
   const sign = async (ids: readonly string[]) => {
-    signed += await signBooked(signing, ids)
+    // Not `+= await`: it reads the sum before the wait, and what another signs meanwhile would be lost.
+    const done = await signBooked(signing, ids)
+    signed += done
   }
   const queue = createReceiptQueue({ sign, logger })
   const find = createFinder(deps)
@@ -115,7 +117,8 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
       const facts = await find(requestId, asker)
       const stored = await readReceipt(pool, facts.id)
       if (stored) return stored
-      signed += await signFacts(signing, [facts])
+      const done = await signFacts(signing, [facts])
+      signed += done
       // Read back: another process may have been faster, and there is one receipt for a request.
       const receipt = await readReceipt(pool, facts.id)
       if (receipt) return receipt

@@ -18,6 +18,7 @@ import { parseId } from '../../src/platform/ids.ts'
 import { createLogger, type Logger } from '../../src/platform/logger.ts'
 import { loadProviders } from '../../src/providers/registry.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
+import { requireAsDescribed } from './require-as-described.ts'
 
 // A story that stops the database must not wait for ever.
 const BOOKED_MS = 10_000
@@ -114,7 +115,7 @@ export async function startTestGateway({
     ...(outside ? { outside } : {}),
     migrateUrl: database.adminUrl,
   })
-  const app = createApp(context)
+  const app = createApp(context, { onAnswer: requireAsDescribed })
   const server = createHttpServer(app.handle)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

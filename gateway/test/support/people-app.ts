@@ -14,6 +14,7 @@ import { createAuthenticate } from '../../src/users/authenticate.ts'
 import { createUserRoutes } from '../../src/users/routes.ts'
 import { createUsers } from '../../src/users/users.ts'
 import type { TestDatabase } from './database.ts'
+import { requireAsDescribed } from './require-as-described.ts'
 
 /** A clock that a test can move: wall and monotonic time go together. */
 export interface TestClock extends Clock {
@@ -65,11 +66,12 @@ export async function createPeopleApp(
     sessions: users.sessions,
     verifyKey: (token) => verifier.verify(token),
   })
+  const door = { authenticate, onAnswer: requireAsDescribed }
   const app = express()
   app.use(express.json({ limit: '100kb' }))
   app.use('/api', createUserRoutes({ users, authenticate }))
   app.use('/api', createKeyRoutes({ keys, authenticate }))
-  app.use('/api', createAuditRoutes({ audit, authenticate }))
+  app.use('/api', createAuditRoutes({ audit, door }))
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const error = toGatewayError(thrown)
     if (error.status >= 500) console.error(error.cause)

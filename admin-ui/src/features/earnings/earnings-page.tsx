@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function EarningsPage() {
+  return (
+    <Page title="Earnings" lead="">
+      {null}
+    </Page>
+  )
+}

@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function JoinPage() {
+  return (
+    <Page title="Join" lead="">
+      {null}
+    </Page>
+  )
+}

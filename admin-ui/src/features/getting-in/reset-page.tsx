@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function ResetPage() {
+  return (
+    <Page title="Reset the password" lead="">
+      {null}
+    </Page>
+  )
+}

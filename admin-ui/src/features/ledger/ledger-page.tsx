@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function LedgerPage() {
+  return (
+    <Page title="Ledger" lead="">
+      {null}
+    </Page>
+  )
+}

@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function ListingPage() {
+  return (
+    <Page title="Listing" lead="">
+      {null}
+    </Page>
+  )
+}

@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function MyListingsPage() {
+  return (
+    <Page title="Listings" lead="">
+      {null}
+    </Page>
+  )
+}

@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function RequestsPage() {
+  return (
+    <Page title="Requests" lead="">
+      {null}
+    </Page>
+  )
+}

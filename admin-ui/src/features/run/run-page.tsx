@@ -1,0 +1,9 @@
+import { Page } from '../../components/page.tsx'
+
+export function RunPage() {
+  return (
+    <Page title="Operations" lead="">
+      {null}
+    </Page>
+  )
+}
