@@ -71,6 +71,15 @@ test('whoever asks before it is signed gets it signed now, and the same one ever
   expect((await stored(id)).payload).toBe(first.payload)
 })
 
+test('receipts that are signed at the same moment are each counted', async () => {
+  const counted = async () =>
+    Number(/^gateway_receipts_signed_total (\d+)$/m.exec(await scene.metrics.render())?.[1])
+  const ids = await Promise.all(Array.from({ length: 5 }, () => scene.request()))
+  const before = await counted()
+  await Promise.all(ids.map((id) => receipts.get(gen(id), mine())))
+  expect(await counted()).toBe(before + 5)
+})
+
 test('a request that is still being booked is waited for', async () => {
   const { id, book } = await scene.ask()
   const asked = receipts.get(gen(id), mine())
