@@ -4,7 +4,15 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { balanceOf, call, chat, openChat, signIn, toldNanos } from './support/gateway-client.ts'
+import {
+  balanceOf,
+  call,
+  chat,
+  openChat,
+  restingBalanceOf,
+  signIn,
+  toldNanos,
+} from './support/gateway-client.ts'
 import {
   adminUrl,
   askDatabase,
@@ -121,7 +129,7 @@ describe('a first start', () => {
 
   test('a later start keeps the data, the key, the login and the sealing keys', async () => {
     const key = gateway.summary.apiKey as string
-    const left = await balanceOf(gateway, key)
+    const left = await restingBalanceOf(gateway, key)
     expect(left.balanceNanos).toBeLessThan(100_000_000_000n)
     expect(left.heldNanos).toBe(0n)
     expect(await gateway.stop('SIGINT')).toEqual({ code: 0, signal: null })
@@ -141,7 +149,7 @@ describe('a first start', () => {
     // The demo's credential was sealed by the first process.
     const answer = await chat(gateway, key, { model: 'gpt-4o-mini' })
     expect(answer.status).toBe(200)
-    const { balanceNanos } = await balanceOf(gateway, key)
+    const { balanceNanos } = await restingBalanceOf(gateway, key)
     expect(left.balanceNanos - balanceNanos).toBe(toldNanos(answer.text))
     const rows = await askDatabase<{ n: number }>(
       adminUrl(dataDir),

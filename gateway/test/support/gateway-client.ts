@@ -209,6 +209,9 @@ export async function untilActive(api: Operator['api'], listingId: string): Prom
   }
 }
 
+const RESTS_WITHIN_LOOKS = 500
+const REST_LOOK_MS = 20
+
 /** What a key's owner has, in nano-dollars. */
 export async function balanceOf(
   { origin }: Pick<GatewayProcess, 'origin'>,
@@ -220,6 +223,18 @@ export async function balanceOf(
     balanceNanos: BigInt(json.balanceNanos),
     availableNanos: BigInt(json.availableNanos),
     heldNanos: BigInt(json.heldNanos),
+  }
+}
+
+/** The same when everything that was answered is booked: an answer is told when its bill is in the spool. */
+export async function restingBalanceOf(
+  gateway: Pick<GatewayProcess, 'origin'>,
+  key: string,
+): ReturnType<typeof balanceOf> {
+  for (let look = 1; ; look += 1) {
+    const balance = await balanceOf(gateway, key)
+    if (balance.heldNanos === 0n || look > RESTS_WITHIN_LOOKS) return balance
+    await delay(REST_LOOK_MS)
   }
 }
 
