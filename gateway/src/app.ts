@@ -5,11 +5,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import helmet from 'helmet'
+import { createMetricsRoutes } from './admin/metrics-routes.ts'
+import { createReferenceRoutes } from './admin/reference-routes.ts'
+import { createAdminRoutes } from './admin/routes.ts'
+import { createAlertRoutes } from './analytics/alerts-routes.ts'
+import { createRequestsRoutes } from './analytics/requests-routes.ts'
+import { createFiles } from './analytics/send-file.ts'
+import { createUsageRoutes } from './analytics/usage-routes.ts'
 import { createAuditRoutes } from './audit/routes.ts'
+import { createCatalogRoutes } from './catalog/routes.ts'
 import { type Context, consoleDir } from './context.ts'
 import { type CorsPolicy, corsHeaders, preflightHeaders } from './http/cors.ts'
 import { allowOnly, createErrorHandler, nameRequest, refuseUnknownRoute } from './http/express-edges.ts'
 import { createHealthRoutes } from './http/health.ts'
+import { preferCompressed } from './http/precompressed.ts'
 import type { Door } from './http/serve-operation.ts'
 import { type ChatRoute, createChatRoute } from './inference/chat-route.ts'
 import { shuttingDown } from './inference/cut-off.ts'
@@ -17,13 +26,20 @@ import { createEstimateRoutes } from './inference/estimate-routes.ts'
 import { createModelRoutes } from './inference/model-routes.ts'
 import { createRouteRoutes } from './inference/route-routes.ts'
 import { createKeyRoutes } from './keys/routes.ts'
+import { createBrowseRoutes } from './ledger/browse-routes.ts'
 import { createLedgerHealthRoutes } from './ledger/health-routes.ts'
+import { createMailRoutes } from './mail/routes.ts'
 import { createCredentialRoutes } from './marketplace/credential-routes.ts'
 import { createDashboardRoutes } from './marketplace/dashboard-routes.ts'
 import { createGroundRoutes } from './marketplace/grounds-routes.ts'
 import { createMarketRoutes } from './marketplace/market-routes.ts'
+import { createOfferRoutes } from './marketplace/offers-routes.ts'
+import { createPreviewRoutes } from './marketplace/preview-routes.ts'
 import { createPriceRoutes } from './marketplace/prices-routes.ts'
+import { createProviderRoutes } from './marketplace/providers-routes.ts'
 import { createListingRoutes } from './marketplace/routes.ts'
+import { VERSION } from './open-operations.ts'
+import { createPaymentRoutes } from './payments/routes.ts'
 import { ping } from './platform/database.ts'
 import { GatewayError } from './platform/errors.ts'
 import { createJwksRoutes, createReceiptRoutes } from './settlement/receipt-routes.ts'
@@ -32,7 +48,6 @@ import { createTrustRoutes } from './trust/routes.ts'
 import { createAuthenticate } from './users/authenticate.ts'
 import { createUserRoutes } from './users/routes.ts'
 
-const VERSION = '0.1.0'
 const API_BODY_LIMIT = '100kb'
 // The API answers at /v1, at /api/v1 (OpenRouter's base) and bare (LiteLLM's).
 const API_BASES = ['/v1', '/api/v1', '']
@@ -40,11 +55,16 @@ const API_BASES = ['/v1', '/api/v1', '']
 const MONEY_BASES = ['/v1', '/api/v1']
 
 /** `onAnswer` hears every answer of `/api`; tests hold it against its schema. */
-export type AppOptions = Pick<Door, 'onAnswer'>
+export interface AppOptions extends Pick<Door, 'onAnswer'> {
+  /** Where the console's files are; those that are built beside us unless given. */
+  consoleFiles?: string
+}
 
 export interface App {
   handle(message: IncomingMessage, response: ServerResponse): void
   chat: ChatRoute
+  /** What is mounted; tests walk through it. */
+  express: Express
   /** Readiness says no from now on. */
   startDraining(): void
 }
@@ -66,9 +86,11 @@ export function createApp(context: Context, options: AppOptions = {}): App {
       else rest(message, response)
     },
     chat,
+    express: rest,
     startDraining() {
       draining = true
       context.priceFeed.close()
+      context.analytics.tail.close()
     },
   }
 }
@@ -103,7 +125,7 @@ function createExpress(context: Context, draining: () => boolean, options: AppOp
   for (const base of MONEY_BASES) mountMoneyQuestions(app, context, base)
   app.use(createJwksRoutes(context))
   mountManagement(app, context, options)
-  mountConsole(app)
+  mountConsole(app, options.consoleFiles ?? consoleDir)
   app.use(refuseUnknownRoute)
   app.use(createErrorHandler(logger))
   return app
@@ -162,16 +184,13 @@ function mountManagement(app: Express, context: Context, options: AppOptions): v
   const verifyKey = (token: string) => verifier.verify(token)
   const authenticate = createAuthenticate({ sessions: users.sessions, verifyKey })
   const door: Door = { authenticate, ...options }
-  app.use('/api', createEstimateRoutes({ ...context.inference, sessions: users.sessions, verifyKey }))
+  app.use('/api', createEstimateRoutes({ ...context.inference, door, verifyKey }))
   app.use('/api', express.json({ limit: API_BODY_LIMIT, inflate: false }))
-  app.use('/api', createUserRoutes({ users, authenticate }))
-  app.use('/api', createKeyRoutes({ keys, authenticate }))
-  app.use(
-    '/api',
-    createListingRoutes({ ...marketplace, reputations: trust.reputations, catalog, authenticate }),
-  )
-  app.use('/api', createGroundRoutes({ ...marketplace, authenticate }))
-  app.use('/api', createDashboardRoutes({ ...context, ...marketplace, authenticate }))
+  app.use('/api', createUserRoutes({ users, door, version: VERSION }))
+  app.use('/api', createKeyRoutes({ keys, door }))
+  app.use('/api', createListingRoutes({ ...marketplace, reputations: trust.reputations, catalog, door }))
+  app.use('/api', createGroundRoutes({ ...marketplace, door }))
+  app.use('/api', createDashboardRoutes({ ...context, ...marketplace, door }))
   app.use(
     '/api',
     createMarketRoutes({
@@ -179,10 +198,10 @@ function mountManagement(app: Express, context: Context, options: AppOptions): v
       feed: priceFeed,
       reputations: trust.reputations,
       catalog,
-      authenticate,
+      door,
     }),
   )
-  app.use('/api', createTrustRoutes({ cases: trust.cases, authenticate }))
+  app.use('/api', createTrustRoutes({ cases: trust.cases, door }))
   app.use(
     '/api',
     createPriceRoutes({
@@ -191,17 +210,57 @@ function mountManagement(app: Express, context: Context, options: AppOptions): v
       listings: marketplace.listings,
       catalog,
       clock,
-      authenticate,
+      door,
     }),
   )
-  app.use('/api', createCredentialRoutes({ ...context, authenticate }))
+  app.use('/api', createOfferRoutes({ ...context, door }))
+  app.use('/api', createPreviewRoutes({ ...context, ...marketplace, billing: context.priceBilling, door }))
+  app.use('/api', createProviderRoutes({ ...context, ...marketplace, marketplace, door }))
+  app.use(
+    '/api',
+    createCatalogRoutes({
+      catalog,
+      versions: context.catalogVersions,
+      offersOf: (model) => marketplace.offersFor(model).length,
+      door,
+    }),
+  )
+  app.use('/api', createCredentialRoutes({ ...context, door }))
   app.use('/api', createAuditRoutes({ audit, door }))
-  app.use('/api', createReceiptRoutes({ receipts, sessions: users.sessions, verifyKey }))
-  app.use('/api', createRouteRoutes({ ...context, sessions: users.sessions, verifyKey }))
+  app.use('/api', createMailRoutes({ mail: context.mail, door, mode: context.config.mode }))
+  app.use('/api', createPaymentRoutes({ payments: context.payments, door }))
+  app.use('/api', createBrowseRoutes({ pool: context.database.pool, health: context.health, door }))
+  app.use('/api', createReceiptRoutes({ receipts, door, sessions: users.sessions, verifyKey }))
+  app.use('/api', createRouteRoutes({ ...context, door, verifyKey }))
+  mountAnalytics(app, context, door)
+  mountOperations(app, context, door)
+}
+
+function mountAnalytics(app: Express, { analytics, clock }: Context, door: Door): void {
+  const files = createFiles()
+  app.use('/api', createRequestsRoutes({ ...analytics, files, door }))
+  app.use('/api', createUsageRoutes({ ...analytics, files, clock, door }))
+  app.use('/api', createAlertRoutes({ ...analytics, door }))
+}
+
+function mountOperations(app: Express, { operations, users, config, logger }: Context, door: Door): void {
+  const { metrics, openapi } = operations
+  app.use('/api', createAdminRoutes({ ...operations, ...metrics, door }))
+  app.use('/api', createReferenceRoutes({ door, openapi }))
+  const { publicUrl } = config
+  app.use(
+    createMetricsRoutes({
+      ...metrics,
+      sessions: users.sessions,
+      publicUrl,
+      publicHost: users.publicHost,
+      logger,
+    }),
+  )
 }
 
 /** The console's files, with a policy that lets them load nothing from anywhere else. */
-function mountConsole(app: Express): void {
+function mountConsole(app: Express, files: string): void {
   const headers = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -222,10 +281,11 @@ function mountConsole(app: Express): void {
   app.use(
     '/console',
     headers,
-    express.static(consoleDir, { index: 'index.html', maxAge: '1h', setHeaders: keepFresh }),
+    preferCompressed(files),
+    express.static(files, { index: 'index.html', maxAge: '1h', setHeaders: keepFresh }),
   )
   app.get('/console/*page', headers, (request, response, next) => {
-    const page = join(consoleDir, 'index.html')
+    const page = join(files, 'index.html')
     // A missing asset is a 404; a missing page is the single-page application's own business.
     if (/\.\w+$/.test(request.path) || !existsSync(page)) next()
     else response.setHeader('cache-control', 'no-cache').sendFile(page)

@@ -29,6 +29,7 @@ export type Summary = z.output<typeof summaryFile>
 /** Makes what is missing, writes the summary and returns it. Safe to run at every start, and after an interrupted one. */
 export async function bootstrap(context: Context, origin: string): Promise<Summary> {
   const { config } = context
+  context.users.listensAt(origin)
   const file = join(config.dataDir, FILE)
   // The draft is what a start that was killed half-way has left.
   const known = readSummary(file) ?? readSummary(`${file}.new`)

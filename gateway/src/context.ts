@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createAnalytics } from './analytics/analytics.ts'
 import { createAudit } from './audit/audit.ts'
 import { type Catalog, loadCatalog } from './catalog/catalog.ts'
+import { type CatalogVersions, createCatalogVersions } from './catalog/catalog-versions.ts'
 import { DEMO_BASE_URL } from './demo/demo-models.ts'
 import { startDemoUpstream } from './demo/upstream.ts'
 import { createEgress, type Outside } from './egress/egress.ts'
+import { createMailSender } from './egress/send-mail.ts'
 import { createChatParser } from './inference/chat-parser.ts'
 import type { InferenceDeps } from './inference/deps.ts'
 import { createOddities } from './inference/oddities.ts'
@@ -14,15 +17,19 @@ import { createKeys } from './keys/keys.ts'
 import { createKeyVerifier } from './keys/verify.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { createLimits } from './limits/admit.ts'
+import { createMail } from './mail/mail.ts'
 import { warmTokenizer } from './metering/tokenizers.ts'
 import { openBooks } from './open-books.ts'
 import { type Market, openMarket } from './open-market.ts'
+import { openOperations } from './open-operations.ts'
+import { createPayments } from './payments/payments.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import { openDatabase } from './platform/database.ts'
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts'
 import { fixMode } from './platform/fix-mode.ts'
 import type { Secrets } from './platform/given-secrets.ts'
+import { createJobBoard } from './platform/job-board.ts'
 import { createLocalKms } from './platform/kms.ts'
 import type { Logger } from './platform/logger.ts'
 import { createMetrics } from './platform/metrics.ts'
@@ -30,6 +37,7 @@ import { migrate } from './platform/migrate.ts'
 import { takeNodeIdentity } from './platform/node-identity.ts'
 import { lockNode } from './platform/node-lock.ts'
 import { createSealer } from './platform/secrets.ts'
+import type { ShownSetting } from './platform/show-settings.ts'
 import type { Providers } from './providers/registry.ts'
 import type { Settlement } from './settlement/settlement.ts'
 import { createUsers } from './users/users.ts'
@@ -49,6 +57,8 @@ export interface ContextOptions {
   migrateUrl?: string
   /** How upstreams are found and reached, instead of over the network. */
   outside?: Outside
+  /** The configuration as operators may see it. */
+  settings?: readonly ShownSetting[]
 }
 
 export type Context = Awaited<ReturnType<typeof createContext>>
@@ -83,16 +93,49 @@ async function build(options: ContextOptions, closers: Closers) {
     nowMs: ground.clock.nowMs(),
   })
   const books = { ...(await openBooks(ground, closers)), catalog }
-  const people = openPeople(ground, books, closers)
+  const catalogVersions = createCatalogVersions({ ...ground, catalog })
+  await catalogVersions.note('start')
+  const people = await openPeople(ground, books, closers)
   const market = await openMarket({ ...ground, ...books }, closers)
-  const inference = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
-  closers.push(followPrices({ ...ground, ...books, ...market }))
-  return { ...ground, ...books, ...people, ...market, inference }
+  const payments = createPayments({ ...ground, ...books, wallets: people.users.wallets })
+  closers.push(() => payments.close())
+  payments.start()
+  const analytics = createAnalytics({
+    ...ground,
+    ...books,
+    keptDays: ground.config.requestLogDays,
+    publicUrl: ground.config.publicUrl,
+  })
+  closers.push(() => analytics.close())
+  const corridor = openCorridor({ ...ground, ...books, ...people, ...market }, closers)
+  const inference: InferenceDeps = { ...corridor, onRequestEnded: analytics.requestLog.ended }
+  closers.push(followPrices({ ...ground, ...books, ...market, catalogVersions }))
+  const operations = openOperations({ ...ground, ...books, ...people, ...market }, closers)
+  return {
+    ...ground,
+    ...books,
+    ...people,
+    ...market,
+    payments,
+    analytics,
+    catalogVersions,
+    inference,
+    operations,
+  }
 }
 
 /** What everything stands on: who we are, the database, what we measure, and the one door out. */
 async function openGround(
-  { config, secrets, providers, logger, clock = systemClock, migrateUrl, outside }: ContextOptions,
+  {
+    config,
+    secrets,
+    providers,
+    logger,
+    clock = systemClock,
+    migrateUrl,
+    outside,
+    settings = [],
+  }: ContextOptions,
   closers: Closers,
 ) {
   const node = takeNodeIdentity(config.dataDir)
@@ -101,6 +144,7 @@ async function openGround(
   const lock = await lockNode({ databaseUrl, nodeId: node.nodeId, logger, onLost: endProcess })
   closers.push(() => lock.release())
   const metrics = createMetrics()
+  const jobs = createJobBoard(clock)
   const kms = createLocalKms({ current: secrets.encryptionKey, old: config.oldEncryptionKeys.keys })
   const sealer = createSealer(kms)
   const demo = config.mode === 'play' ? await startDemo(config) : undefined
@@ -115,6 +159,9 @@ async function openGround(
   })
   closers.push(() => egress.close())
   const audit = createAudit({ database, logger })
+  const sender = config.smtp ? createMailSender(config.smtp) : undefined
+  const mail = createMail({ database, clock, logger, jobs, sender, playMode: config.mode === 'play' })
+  closers.push(() => mail.close())
   return {
     config,
     secrets,
@@ -130,6 +177,9 @@ async function openGround(
     demo,
     egress,
     audit,
+    mail,
+    settings,
+    jobs,
   }
 }
 
@@ -138,8 +188,8 @@ type Ground = Awaited<ReturnType<typeof openGround>>
 type Books = Awaited<ReturnType<typeof openBooks>> & { catalog: Catalog }
 
 /** Users, their sessions and wallets, and the keys they call with. */
-function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Closers) {
-  const { config, secrets, database, databaseUrl, clock, logger, audit } = ground
+async function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Closers) {
+  const { config, secrets, database, databaseUrl, clock, logger, audit, mail, sealer } = ground
   const users = createUsers({
     database,
     sessionSecret: secrets.sessionSecret.toString('hex'),
@@ -147,9 +197,19 @@ function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Clos
     clock,
     logger,
     audit,
+    mail,
+    box: {
+      seal: sealer.seal,
+      rewrap: sealer.rewrap,
+      open: async (sealed, aad) => (await sealer.open(sealed, aad)).reveal(),
+    },
     ledger: walletLedger(ledger, settlement),
     playMode: config.mode === 'play',
+    signUpOpen: config.signUpOpen,
   })
+  closers.push(() => users.close())
+  // Under the current key, so that an older one can be dropped.
+  await users.secondFactor.rewrap()
   const pepper = secrets.keyPepper
   const keys = createKeys({ database, pepper, ledger, audit, clock })
   const verifier = createKeyVerifier({ database, databaseUrl, pepper, ledger, clock, logger })
@@ -158,7 +218,7 @@ function openPeople(ground: Ground, { ledger, settlement }: Books, closers: Clos
 }
 
 function openCorridor(
-  rooms: Ground & Books & Market & ReturnType<typeof openPeople>,
+  rooms: Ground & Books & Market & Awaited<ReturnType<typeof openPeople>>,
   closers: Closers,
 ): InferenceDeps {
   const { config, clock, logger, metrics, providers, egress, catalog, settlement, router, verifier, trust } =
@@ -244,10 +304,23 @@ async function openMoneyDatabase(
 }
 
 /** Prices follow the calendar. */
-function followPrices({ catalog, marketplace, logger, clock }: Ground & Books & Market): () => void {
+function followPrices({
+  catalog,
+  catalogVersions,
+  marketplace,
+  logger,
+  clock,
+  jobs,
+}: Ground & Books & Market & { catalogVersions: CatalogVersions }): () => void {
+  const reprice = jobs.watch({ name: 'Follow list prices', everyMs: CATALOG_REFRESH_MS }, () =>
+    marketplace.refresh(),
+  )
   const prices = setInterval(() => {
     catalog.refresh(clock.nowMs())
-    marketplace.refresh().catch((error) => logger.error({ err: error }, 'offers could not be repriced'))
+    catalogVersions
+      .note('calendar')
+      .catch((error) => logger.warn({ err: error }, 'a changed catalogue was not kept'))
+    reprice().catch((error) => logger.error({ err: error }, 'offers could not be repriced'))
   }, CATALOG_REFRESH_MS)
   prices.unref()
   return () => clearInterval(prices)

@@ -11,6 +11,7 @@ import type { Secrets } from './platform/given-secrets.ts'
 import { createLogger, type Logger } from './platform/logger.ts'
 import { redact } from './platform/redact.ts'
 import { completeSecrets } from './platform/secret-files.ts'
+import { showSettings } from './platform/show-settings.ts'
 import { loadProviders } from './providers/registry.ts'
 
 // How long a live gateway keeps taking connections after it says that it is not ready: balancers ask every few seconds.
@@ -30,14 +31,13 @@ try {
 
 async function run(): Promise<void> {
   const providers = loadProviders(readProvidersFile())
-  const config = loadConfig(
-    process.env,
-    providers.list().flatMap(({ environmentKeys }) => environmentKeys),
-  )
+  const vendorKeys = providers.list().flatMap(({ environmentKeys }) => environmentKeys)
+  const config = loadConfig(process.env, vendorKeys)
+  const settings = showSettings(process.env, vendorKeys)
   const secrets = completeSecrets({ given: config.secrets, dataDir: config.dataDir })
   const logger = createLogger({ level: config.logLevel, secrets: secretTexts(config, secrets) })
   const stop = listenForStop(logger, config)
-  const context = await createContext({ config, secrets, providers, logger })
+  const context = await createContext({ config, secrets, providers, logger, settings })
   let code: number
   try {
     code = await serve(context, logger, stop)
@@ -176,9 +176,10 @@ function flush(logger: Logger): Promise<void> {
 
 /** Everything secret that this process was given or made, so that no log line shows it, whatever it looks like. */
 function secretTexts(config: Config, secrets: Secrets): string[] {
-  const { databaseUrl, admin, metricsToken, vendorKeys } = config
+  const { databaseUrl, admin, smtp, metricsToken, vendorKeys } = config
   const given = process.env
   const databasePassword = databaseUrl === undefined ? '' : new URL(databaseUrl).password
+  const mailPassword = smtp === undefined ? '' : new URL(smtp.url).password
   const texts = [
     ...Object.values(secrets).map((secret: Buffer) => secret.toString('hex')),
     given.GATEWAY_MASTER_KEY,
@@ -193,6 +194,8 @@ function secretTexts(config: Config, secrets: Secrets): string[] {
     given.GATEWAY_SIGNING_KEY,
     databasePassword,
     decoded(databasePassword),
+    mailPassword,
+    decoded(mailPassword),
     admin.password,
     metricsToken,
     ...Object.values(vendorKeys),

@@ -9,6 +9,7 @@ import type { Config } from './platform/config.ts'
 import type { Database } from './platform/database.ts'
 import type { Secrets } from './platform/given-secrets.ts'
 import { installationId } from './platform/installation-id.ts'
+import type { JobBoard } from './platform/job-board.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { NodeIdentity } from './platform/node-identity.ts'
@@ -32,6 +33,7 @@ export interface BooksGround {
   metrics: Metrics
   logger: Logger
   clock: Clock
+  jobs: JobBoard
 }
 
 type Closers = (() => Promise<unknown> | unknown)[]
@@ -90,7 +92,7 @@ export async function openBooks(ground: BooksGround, closers: Closers) {
   for (const protection of await missingProtections(database.pool)) {
     logger.warn({ protection }, 'a protection of the books is missing')
   }
-  closers.push(startJanitors({ ledger, settlement, sealer, health, logger }))
+  closers.push(startJanitors({ ledger, settlement, sealer, health, logger, jobs: ground.jobs }))
   return { ledger, spool, receipts, settlement, health }
 }
 
@@ -128,20 +130,24 @@ function startJanitors({
   sealer,
   health,
   logger,
+  jobs,
 }: {
   ledger: ReturnType<typeof createLedger>
   settlement: Settlement
   sealer: ReturnType<typeof createLedgerSealer>
   health: ReturnType<typeof createLedgerHealth>
   logger: Logger
+  jobs: JobBoard
 }): () => void {
-  const every = (ms: number, work: () => Promise<unknown>, failed: string) => {
-    const timer = setInterval(() => work().catch((error) => logger.error({ err: error }, failed)), ms)
+  const every = (name: string, everyMs: number, work: () => Promise<unknown>, failed: string) => {
+    const seen = jobs.watch({ name, everyMs }, work)
+    const timer = setInterval(() => seen().catch((error) => logger.error({ err: error }, failed)), everyMs)
     timer.unref()
     return timer
   }
   const timers = [
     every(
+      'Expire holds',
       EXPIRE_EVERY_MS,
       async () => {
         // After an outage the holds of what still runs are renewed first.
@@ -151,8 +157,8 @@ function startJanitors({
       },
       'holds could not be expired',
     ),
-    every(SEAL_EVERY_MS, () => sealer.sealNow(), 'the ledger could not be sealed'),
-    every(LOOK_EVERY_MS, () => health.check(), 'the ledger could not be looked at'),
+    every('Seal the ledger', SEAL_EVERY_MS, () => sealer.sealNow(), 'the ledger could not be sealed'),
+    every('Look at the ledger', LOOK_EVERY_MS, () => health.check(), 'the ledger could not be looked at'),
   ]
   return () => {
     for (const timer of timers) clearInterval(timer)

@@ -4,21 +4,27 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { Egress } from './egress/egress.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { createMarketplace } from './marketplace/marketplace.ts'
+import { createOfferMarket } from './marketplace/offer-market.ts'
 import { nextChangeMs, priceNow } from './marketplace/offer-price.ts'
 import { createPriceFeed } from './marketplace/price-feed.ts'
 import { registerPriceMetrics } from './marketplace/price-metrics.ts'
+import type { Billing } from './marketplace/price-preview.ts'
 import { createCredentialRotation } from './marketplace/rotate-credentials.ts'
+import { priceUsage, splitCost } from './metering/price-usage.ts'
 import type { Clock } from './platform/clock.ts'
 import type { Config } from './platform/config.ts'
 import type { Database } from './platform/database.ts'
 import type { Secrets } from './platform/given-secrets.ts'
+import type { JobBoard } from './platform/job-board.ts'
 import type { Kms } from './platform/kms.ts'
 import type { Logger } from './platform/logger.ts'
 import type { Metrics } from './platform/metrics.ts'
 import type { NodeIdentity } from './platform/node-identity.ts'
 import type { Sealer } from './platform/secrets.ts'
 import type { Providers } from './providers/registry.ts'
+import { createFillHistory } from './routing/fill-history.ts'
 import { createListingSights } from './routing/listing-sights.ts'
+import { createOfferSights } from './routing/offer-sights.ts'
 import { openCapacity } from './routing/open-capacity.ts'
 import { openHealth } from './routing/open-health.ts'
 import { createRouteMetrics } from './routing/route-metrics.ts'
@@ -42,7 +48,14 @@ export interface MarketGround {
   audit: Audit
   metrics: Metrics
   logger: Logger
+  jobs: JobBoard
   clock: Clock
+}
+
+/** How requests are billed, for whoever asks what a price would come to. */
+const priceBilling: Billing = {
+  priceUsage,
+  sellerShare: (costNanos, feeBps) => splitCost(costNanos, feeBps).sellerNanos,
 }
 
 type Closers = (() => Promise<unknown> | unknown)[]
@@ -72,7 +85,10 @@ export async function openMarket(ground: MarketGround, closers: Closers) {
   )
   const { rests } = health
   const sights = createListingSights({ clock, breakers, capacity, rests, reputations: trust.reputations })
-  marketplace.watch(sights)
+  const fills = createFillHistory({ capacity })
+  closers.push(() => fills.close())
+  marketplace.watch({ sightOf: sights.sightOf, fillLastHour: fills.of })
+  const offerSights = createOfferSights({ clock, breakers, capacity, rests })
   const routeMetrics = createRouteMetrics(metrics)
   const waitingRoom = createWaitingRoom({
     clock,
@@ -91,6 +107,7 @@ export async function openMarket(ground: MarketGround, closers: Closers) {
     onAttempt(attempt) {
       trust.attempted(attempt)
       sights.attempted(attempt)
+      offerSights.attempted(attempt)
     },
     reputations: trust.reputations,
     defer: setImmediate,
@@ -113,7 +130,10 @@ export async function openMarket(ground: MarketGround, closers: Closers) {
   })
   closers.push(() => priceFeed.close())
   registerPriceMetrics(metrics, priceFeed)
-  return { marketplace, priceFeed, rotation, router, routes, trust }
+  const { reputations } = trust
+  const feed = priceFeed
+  const offers = createOfferMarket({ ...ground, marketplace, feed, reputations, sights: offerSights })
+  return { marketplace, priceFeed, offers, priceBilling, rotation, router, routes, trust }
 }
 
 /** Begun from what was billed this month, also from what an earlier life left in its spool: that is booked by now. */

@@ -1,6 +1,8 @@
 /** A buyer's proof, from the answer to the program that checks it without us. */
+
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { getReceipt } from '../src/settlement/api.ts'
 import { type Buyer, startTestGateway, type TestGateway } from './support/gateway.ts'
 
 interface Given {
@@ -107,6 +109,7 @@ test('a client that left has a receipt over what was delivered', async () => {
   leaving.abort()
   const receiptText = await read(`/api/receipts/${id}`, buyer.key)
   const { receipt } = checkReceipt({ receiptText, jwksText: await read('/.well-known/jwks.json') })
+  expect(getReceipt.answer.parse(JSON.parse(receiptText)).receipt).toEqual(receipt)
   expect(receipt).toMatchObject({ billed: 'delivered', amount_nanos: String(await gateway.bookedNanos(id)) })
 })
 

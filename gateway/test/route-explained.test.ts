@@ -52,6 +52,7 @@ interface Told {
     wouldChange: string[]
     candidates: {
       listingId: string
+      listing?: string
       rank?: number
       reason?: string
       chance?: number
@@ -115,7 +116,7 @@ test('every cheaper seller that was passed over has a reason, and the explanatio
   const { body } = await routeOf(answer.body.id)
   const decision = body.decisions[0] as Told['decisions'][number]
   expect(decision.by).toBe('order')
-  expect(decision.candidates[0]).toMatchObject({ listingId: listings.dear, rank: 1 })
+  expect(decision.candidates[0]).toMatchObject({ listingId: listings.dear, listing: 'dear', rank: 1 })
   const reasons = new Map(decision.candidates.map(({ listingId, reason }) => [listingId, reason]))
   expect(reasons.get(String(listings.cheap))).toBe('policy_ignore')
   expect(reasons.get(String(listings.fair))).toBe('later_in_order')

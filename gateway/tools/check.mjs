@@ -26,6 +26,7 @@ const steps = [
   },
   { name: 'types', run: ['tsc', '-p', 'gateway/tsconfig.json'] },
   { name: 'console-types', run: ['tsc', '-p', 'admin-ui/tsconfig.json'] },
+  { name: 'browser-types', run: ['tsc', '-p', 'admin-ui/test/tsconfig.json'] },
   { name: 'floors', run: ['node', 'gateway/tools/floors.mjs'] },
   { name: 'dead-code', run: ['knip', '--no-progress'] },
   { name: 'migrations', run: ['node', 'prisma/tools/migration.mjs', 'check'] },

@@ -4,7 +4,7 @@ import { systemClock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import { formatId, uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
-import { type AuditRow, type AuditTransaction, insertEvent, listEvents } from './store.ts'
+import { type AuditFilter, type AuditRow, type AuditTransaction, insertEvent, listEvents } from './store.ts'
 
 export type { AuditRow, AuditTransaction } from './store.ts'
 
@@ -24,7 +24,8 @@ export interface AuditEvent {
 export interface Audit {
   /** Writes one event; inside `transaction` it is kept or lost together with what it tells about. */
   record(event: AuditEvent, transaction?: AuditTransaction): Promise<void>
-  list(filter: { limit: number; beforeId?: string; action?: string; subject?: string }): Promise<AuditRow[]>
+  /** The newest first. `action` is a whole one, or the thing before its point. */
+  list(filter: AuditFilter): Promise<AuditRow[]>
 }
 
 /** The append-only record of who did what. The log line is only an echo: the row is the record. */
@@ -44,7 +45,7 @@ export function createAudit({
       const { actorType, actorId, action, subject } = row
       logger.info({ audit: { actorType, actorId, action, subject } }, 'audit event')
     },
-    list: (filter) => listEvents(database.prisma, filter),
+    list: (filter) => listEvents(database, filter),
   }
 }
 

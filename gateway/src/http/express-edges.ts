@@ -4,13 +4,15 @@ import { GatewayError, toGatewayError } from '../platform/errors.ts'
 import { formatId, uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
 import { sendError } from './send.ts'
+import { NO_PAGE } from './server.ts'
 
-/** Gives the request its id, in `response.locals.requestId` and as `x-request-id`. */
+/** Gives the request its id, in `response.locals.requestId` and as `x-request-id`; rooms with pages set their own policy. */
 export function nameRequest(_request: Request, response: Response, next: NextFunction): void {
   const requestId = formatId('gen-', uuidv7())
   response.locals.requestId = requestId
   response.setHeader('x-request-id', requestId)
   response.setHeader('x-content-type-options', 'nosniff')
+  response.setHeader('content-security-policy', NO_PAGE)
   next()
 }
 

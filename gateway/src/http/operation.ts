@@ -6,10 +6,11 @@
 import { z } from 'zod'
 
 /**
- * Who may call: `anyone`; `reader`, a person or an API key with the scope `read`; `user`, a person; or a person with
- * that role. Whose objects they reach is the room's own rule.
+ * Who may call: `anyone`; `caller`, a person or any API key, told apart by the handler itself; `reader`, a person or an
+ * API key with the scope `read`; `user`, a person; or a person with that role. Whose objects they reach is the room's
+ * own rule.
  */
-export type Access = 'anyone' | 'reader' | 'user' | 'buyer' | 'seller' | 'operator'
+export type Access = 'anyone' | 'caller' | 'reader' | 'user' | 'buyer' | 'seller' | 'operator'
 
 export interface OperationFields<
   Query extends z.ZodType,
@@ -26,12 +27,19 @@ export interface OperationFields<
   access: Access
   query?: Query
   body?: Body
+  /** A body that the handler reads itself, before any parser: described here, checked there. */
+  ownBody?: z.ZodType
   /** The JSON of a success; `undefined` for 204. */
   answer: Answer
   /** 200 unless told, 204 without an answer. */
   status?: 200 | 201 | 202 | 204
-  /** Another type than JSON: the handler writes the answer itself, and `answer` describes it in words only. */
-  media?: 'text/event-stream' | 'text/csv' | 'application/json; text/csv'
+  /** The handler writes the answer itself, in one of these types; only JSON has the schema of `answer`. */
+  media?:
+    | 'application/json'
+    | 'text/event-stream'
+    | 'text/csv'
+    | 'application/json; text/csv'
+    | 'application/json; application/jose'
 }
 
 export interface Operation<

@@ -13,7 +13,7 @@ export interface Door {
 }
 
 /** The handler has written the answer itself: a stream or a file. */
-export const sent = Symbol('sent')
+export const sent = Object.freeze({ sent: 'by the handler' as const })
 
 interface Call<Query, Body> {
   query: Query
@@ -47,7 +47,7 @@ export function serveOperation<
   handle: (call: Call<Parsed<Query>, Parsed<Body>>) => Result<Answer> | Promise<Result<Answer>>,
 ): void {
   const { method, path, access, answer } = operation
-  const guards: RequestHandler[] = access === 'anyone' ? [] : [authenticate]
+  const guards: RequestHandler[] = access === 'anyone' || access === 'caller' ? [] : [authenticate]
   const role = ROLES.find((each) => each === access)
   if (role) guards.push(requireRole(role))
   router[method](path.replace(/^\/api/, ''), ...guards, async (request, response) => {
@@ -71,6 +71,10 @@ export function serveOperation<
     onAnswer?.(operation as unknown as Operation, result)
     if (!response.hasHeader('cache-control')) response.setHeader('cache-control', 'no-store')
     if (answer === undefined) response.status(204).end()
-    else response.status(operation.status ?? 200).json(result)
+    // A handler that knows better has set another one, such as 201 for the first of several equal calls.
+    else
+      response
+        .status(response.statusCode === 200 ? (operation.status ?? 200) : response.statusCode)
+        .json(result)
   })
 }

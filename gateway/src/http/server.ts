@@ -13,6 +13,12 @@ const TIMEOUT_CHECK_MS = 5_000
 const KEEP_ALIVE_MS = 65_000
 const TCP_KEEP_ALIVE_MS = 30_000
 
+/**
+ * The policy of whatever is no page: shown in a frame it may ask for nothing and run nothing. A page that may not call
+ * `/api` itself (admin/metrics-routes.ts) could else call it through such a frame.
+ */
+export const NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+
 export type RequestHandler = (message: IncomingMessage, response: ServerResponse) => void
 
 /** The one HTTP server. `handle` sees every request; what is not HTTP is answered here with a JSON error. */
@@ -57,7 +63,7 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   const body = errorBody(failure, requestId)
   socket.end(
     `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `x-request-id: ${requestId}\r\nx-should-retry: false\r\nconnection: close\r\n\r\n${body}`,
+      `content-security-policy: ${NO_PAGE}\r\nx-request-id: ${requestId}\r\nx-should-retry: false\r\nconnection: close\r\n\r\n${body}`,
   )
 }
 

@@ -250,11 +250,8 @@ async function concludeUnserved(deps: InferenceDeps, chat: AdmittedChat, visit: 
   }
 }
 
-function report(
-  deps: InferenceDeps,
-  { response, requestId, trace, caller }: Visit,
-  failure: GatewayError | undefined,
-): void {
+function report(deps: InferenceDeps, visit: Visit, failure: GatewayError | undefined): void {
+  const { response, requestId, trace, caller } = visit
   const left = failure === undefined && !response.writableEnded
   const status = left ? 499 : (failure?.status ?? response.statusCode)
   const durationMs = trace.durationMs()
@@ -268,6 +265,7 @@ function report(
     ...(ttftMs === undefined ? {} : { ttftMs }),
   })
   if (failure) deps.metrics.refused(failure.code)
+  if (caller && deps.onRequestEnded) tellEnd(deps.onRequestEnded, visit, caller, { status, failure, left })
   deps.logger.info(
     {
       requestId,
@@ -287,4 +285,30 @@ function report(
     },
     'request',
   )
+}
+
+function tellEnd(
+  tell: NonNullable<InferenceDeps['onRequestEnded']>,
+  { uuid, trace }: Visit,
+  { organisationId, keyId }: Caller,
+  { status, failure, left }: { status: number; failure: GatewayError | undefined; left: boolean },
+): void {
+  tell({
+    id: uuid,
+    organisationId,
+    keyId,
+    modelAsked: trace.model,
+    offer: trace.offer ?? trace.answeredBy ?? trace.lastTried,
+    status,
+    code: failure?.code,
+    left,
+    booked: trace.usage !== undefined,
+    stream: trace.stream,
+    finishReason: trace.finishReason,
+    attempts: trace.attempts,
+    startedAt: trace.startedAt,
+    overheadMs: trace.overheadMs(),
+    ttftMs: trace.timeToFirstTokenMs(),
+    durationMs: trace.durationMs(),
+  })
 }

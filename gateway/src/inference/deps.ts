@@ -12,9 +12,9 @@ import type { Providers } from '../providers/registry.ts'
 import type { Usage } from '../providers/usage.ts'
 import type { Router } from '../routing/router.ts'
 import type { Settlement } from '../settlement/settlement.ts'
-
 import type { ChatParser } from './chat-parser.ts'
 import type { Oddities } from './oddities.ts'
+import type { TracedAttempt } from './request-trace.ts'
 
 /** How long and how large an exchange with an upstream may be. */
 export interface InferenceLimits {
@@ -58,6 +58,30 @@ export interface Watch {
   calledUndeclaredTool(offer: Offer, requestId: string): void
 }
 
+/** A request that reached a key, when its answer is over: what a log may keep of it. Nothing of prompt or answer. */
+export interface RequestEnded {
+  /** The request's UUID. */
+  id: string
+  organisationId: string
+  keyId: string
+  modelAsked: string | undefined
+  /** Who served, or was tried last. */
+  offer: Offer | undefined
+  /** As the client was told, 499 when it had left. */
+  status: number
+  code: string | undefined
+  left: boolean
+  /** Whether there is, or will be, a usage record of it. */
+  booked: boolean
+  stream: boolean
+  finishReason: string | undefined
+  attempts: readonly TracedAttempt[]
+  startedAt: Date
+  overheadMs: number
+  ttftMs: number | undefined
+  durationMs: number
+}
+
 /** The rooms that a chat completion walks through. */
 export interface InferenceDeps {
   keys: KeyVerifier
@@ -68,6 +92,8 @@ export interface InferenceDeps {
   settlement: Settlement
   watch: Watch
   oddities: Oddities
+  /** Told once per request, on its path: must neither throw nor wait. */
+  onRequestEnded?: (ended: RequestEnded) => void
   providers: Providers
   egress: Egress
   cors: CorsPolicy

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Catalog, Model } from '../catalog/catalog.ts'
 import { parseJsonObject } from '../http/parse-json.ts'
 import { BodyBudget, ClientLeft, readBody } from '../http/read-body.ts'
+import { type Door, sent, serveOperation } from '../http/serve-operation.ts'
 import { validate } from '../http/validate.ts'
 import type { Caller } from '../keys/verify.ts'
 import { capOutput } from '../metering/cap-output.ts'
@@ -17,11 +18,12 @@ import type { LivePool } from '../routing/pools.ts'
 import type { Router as Routing } from '../routing/router.ts'
 import { DEFAULT_MAX_OUTPUT_TOKENS } from './admit-chat.ts'
 import { mayUse } from './allowed-models.ts'
+import { type EstimateShown, estimateCost } from './api.ts'
 import type { ChatParser } from './chat-parser.ts'
 import { costRange, type PromptRange, promptRange } from './estimate.ts'
 import { featuresAsked } from './features-asked.ts'
 import { affordedTokens, maxCost } from './max-cost.ts'
-import { type ReaderDeps, readerOf } from './reader.ts'
+import { callerOf, type VerifyKey } from './reader.ts'
 import { routeWish } from './route-wish.ts'
 
 // A question about a price need not carry images; larger prompts are asked about by their number of tokens.
@@ -31,27 +33,30 @@ const MAX_HELD_BODY_BYTES = 64 * 1024 * 1024
 const INLINE_BYTES = 256 * 1024
 const MAX_OFFERS = 100
 
-export interface EstimateRoutesDeps extends ReaderDeps {
+export interface EstimateRoutesDeps {
+  door: Door
+  verifyKey: VerifyKey
   catalog: Catalog
   router: Pick<Routing, 'poolOf'>
   parser: Pick<ChatParser, 'parse'>
 }
 
-/** Routes relative to `/api`; before whatever else reads bodies there, because the size of the body is part of the estimate. */
+/** To be mounted before whatever else reads bodies there, because the size of the body is part of the estimate. */
 export function createEstimateRoutes(deps: EstimateRoutesDeps): Router {
   const router = Router()
   const bodies = new BodyBudget(MAX_HELD_BODY_BYTES)
-  router.post('/marketplace/estimate', async (request, response) => {
-    const { caller = wholeMarket } = await readerOf(deps, request)
+  serveOperation(router, deps.door, estimateCost, async ({ principal, request }) => {
+    const asker = (await callerOf(deps.verifyKey, principal, request)) ?? wholeMarket
     let heldBytes = 0
     try {
       const bytes = await readBody(request, MAX_BODY_BYTES, (count) => {
         bodies.take(count)
         heldBytes += count
       })
-      response.json(estimate(deps, caller, await readQuestion(deps, bytes, request)))
+      return estimate(deps, asker, await readQuestion(deps, bytes, request))
     } catch (error) {
-      if (!(error instanceof ClientLeft)) throw error
+      if (error instanceof ClientLeft) return sent
+      throw error
     } finally {
       bodies.giveBack(heldBytes)
     }
@@ -131,7 +136,7 @@ function chatQuestion(request: ChatRequest, bodyBytes: number, message: Request)
 }
 
 /** Throws `model_not_found` or `model_not_allowed`. */
-function estimate({ catalog, router }: EstimateRoutesDeps, asker: Asker, question: Question) {
+function estimate({ catalog, router }: EstimateRoutesDeps, asker: Asker, question: Question): EstimateShown {
   const model = catalog.find(question.name)
   if (!mayUse(catalog, asker, model)) {
     throw new GatewayError('model_not_allowed', `This API key may not use '${model.id}'.`, { param: 'model' })
@@ -203,7 +208,7 @@ function showRange({
   range,
 }: {
   offer: Priced
-  now: string
+  now: EstimateShown['offers'][number]['now']
   range: ReturnType<typeof costRange>
 }) {
   return {

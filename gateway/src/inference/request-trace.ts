@@ -5,6 +5,15 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { OutcomeClass } from '../providers/outcome.ts'
 import type { Usage } from '../providers/usage.ts'
 
+/** `afterMs` from the request's beginning; `durationMs` until the attempt was decided. */
+export interface TracedAttempt {
+  listingId: string
+  provider: string
+  outcome: OutcomeClass
+  afterMs: number
+  durationMs: number
+}
+
 export class RequestTrace {
   readonly startedAt: Date
   readonly startedMs: number
@@ -15,7 +24,9 @@ export class RequestTrace {
   #firstByteMs: number | undefined
   /** Set from this upstream's 2xx headers until its attempt fails: a client that leaves now owes its prompt. */
   answeredBy: Offer | undefined
-  attempts: { listingId: string; provider: string; outcome: OutcomeClass; durationMs: number }[] = []
+  /** The offer of the last attempt that was decided. */
+  lastTried: Offer | undefined
+  attempts: TracedAttempt[] = []
   offer: Offer | undefined
   finishReason: string | undefined
   usage: Usage | undefined
@@ -44,7 +55,14 @@ export class RequestTrace {
     const durationMs = atMs - this.#attemptMs
     if (outcome !== 'ok' && outcome !== 'client_gone') this.answeredBy = undefined
     this.#upstreamMs += durationMs
-    this.attempts.push({ listingId: offer.listingId, provider: offer.provider.id, outcome, durationMs })
+    this.lastTried = offer
+    this.attempts.push({
+      listingId: offer.listingId,
+      provider: offer.provider.id,
+      outcome,
+      afterMs: this.#attemptMs - this.startedMs,
+      durationMs,
+    })
     this.#metrics.attemptEnded({ provider: offer.provider.id, outcome, durationMs })
   }
 

@@ -1,65 +1,80 @@
 /** `GET /api/requests/{id}/route`: why a request went where it went. `POST /api/route`: where one would go now. */
 import { isDeepStrictEqual } from 'node:util'
 import { Router } from 'express'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Principal } from '../http/principal.ts'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { validate } from '../http/validate.ts'
+import type { Caller } from '../keys/verify.ts'
+import type { Marketplace } from '../marketplace/marketplace.ts'
 import { capOutput } from '../metering/cap-output.ts'
 import { estimatePrompt } from '../metering/count-tokens.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId, parseId } from '../platform/ids.ts'
 import { type ChatRequest, chatRequest } from '../providers/chat.ts'
 import { choose } from '../routing/choose.ts'
-import { explain } from '../routing/explain.ts'
+import { type Explained, explain, type RouteExplained } from '../routing/explain.ts'
 import type { PlanRequest } from '../routing/plan.ts'
 import { narrowed } from '../routing/policy.ts'
 import type { RouteRecords, StoredRoute } from '../routing/route-records.ts'
 import type { Router as Routing } from '../routing/router.ts'
 import { notAllowed } from './admit-chat.ts'
 import { mayUse } from './allowed-models.ts'
+import { dryRun, explainRoute, type RouteShown } from './api.ts'
 import { featuresAsked } from './features-asked.ts'
-import { type Reader, type ReaderDeps, readerOf } from './reader.ts'
+import { callerOf, type VerifyKey } from './reader.ts'
 import { routeWish } from './route-wish.ts'
 
-export interface RouteRoutesDeps extends ReaderDeps {
+export interface RouteRoutesDeps {
+  door: Door
+  verifyKey: VerifyKey
   routes: Pick<RouteRecords, 'find'>
   router: Pick<Routing, 'dryRun'>
   catalog: Catalog
+  marketplace: Pick<Marketplace, 'faceOf'>
   clock: { nowMs(): number; monotonicMs(): number }
 }
 
-/** Routes relative to `/api`. */
 export function createRouteRoutes(deps: RouteRoutesDeps): Router {
   const router = Router()
-  router.get('/requests/:id/route', async (request, response) => {
-    const asker = await readerOf(deps, request)
-    const id = parseId('gen-', String(request.params.id))
+  serveOperation(router, deps.door, explainRoute, async ({ params, principal }) => {
+    const id = parseId('gen-', String(params.id))
     const route = id === undefined ? undefined : await deps.routes.find(id)
-    if (!id || !route || !(asker.all || asker.organisationId === route.organisationId)) throw unknownRoute()
-    response.json(showRoute(id, route))
+    if (!id || !route || !maySee(principal, route)) throw unknownRoute()
+    return showRoute(id, route, deps)
   })
-  router.post('/route', async (request, response) => {
-    const asker = await readerOf(deps, request)
+  serveOperation(router, deps.door, dryRun, async ({ body, principal, request }) => {
+    const caller = await callerOf(deps.verifyKey, principal, request)
     const length = Number(request.headers['content-length'] ?? 0)
-    const asked = planFor(deps, readDryRun(request.body, length), asker)
+    const asked = planFor(deps, readDryRun(body, length), caller)
     const decisions = deps.router.dryRun(asked)
     const times = { atMs: deps.clock.nowMs(), monotonicMs: deps.clock.monotonicMs() }
-    response.json({
+    return {
       inputTokens: asked.inputTokens,
       maxOutputTokens: asked.maxOutputTokens,
-      decisions: decisions.map((decision) => explain({ ...decision, ...times })),
-    })
+      decisions: decisions.map((decision) => explainNamed({ ...decision, ...times }, deps)),
+    }
   })
   return router
 }
 
-function showRoute(id: string, { decisions, attempts, ...route }: StoredRoute) {
+function maySee(principal: Principal, { organisationId }: StoredRoute): boolean {
+  if (principal.organisationId === organisationId) return true
+  return principal.kind === 'user' && principal.roles.includes('operator')
+}
+
+function showRoute(
+  id: string,
+  { decisions, attempts, ...route }: StoredRoute,
+  deps: Pick<RouteRoutesDeps, 'marketplace'>,
+): RouteShown {
   return {
     requestId: formatId('gen-', id),
     decidedAt: new Date(route.atMs).toISOString(),
     ...(route.error === undefined ? {} : { error: route.error }),
     decisions: decisions.map((decision) => ({
-      ...explain({ ...decision, ...route, attempts }),
+      ...explainNamed({ ...decision, ...route, attempts }, deps),
       // Made again from what is stored; anything but true is a fault of ours.
       replayed: isDeepStrictEqual(choose(decision.dense, decision.request, route.seed), decision.choice),
     })),
@@ -71,6 +86,21 @@ function showRoute(id: string, { decisions, attempts, ...route }: StoredRoute) {
   }
 }
 
+/** People know offers by the names that the market shows. */
+function explainNamed(
+  decision: Explained,
+  { marketplace }: Pick<RouteRoutesDeps, 'marketplace'>,
+): Omit<RouteExplained, 'candidates'> & {
+  candidates: (RouteExplained['candidates'][number] & { listing?: string })[]
+} {
+  const explained = explain(decision)
+  const candidates = explained.candidates.map((candidate) => {
+    const face = marketplace.faceOf(parseId('lst-', candidate.listingId) ?? '')
+    return face ? { ...candidate, listing: face.name } : candidate
+  })
+  return { ...explained, candidates }
+}
+
 function unknownRoute(): GatewayError {
   return new GatewayError(
     'not_found',
@@ -78,23 +108,14 @@ function unknownRoute(): GatewayError {
   )
 }
 
-const tokens = z.int().min(0).max(100_000_000)
-
-/** A chat request, or in place of its messages how many tokens they come to. */
-const sizes = z.looseObject({
-  messages: z.unknown().optional(),
-  inputTokens: tokens.optional(),
-  maxOutputTokens: tokens.optional(),
-})
-
 interface DryRun {
   request: ChatRequest
   bytes: number
   inputTokens: number | undefined
 }
 
-function readDryRun(body: unknown, bytes: number): DryRun {
-  const { inputTokens, maxOutputTokens, messages, ...rest } = validate(sizes, body ?? {})
+function readDryRun(body: z.output<NonNullable<typeof dryRun.body>>, bytes: number): DryRun {
+  const { inputTokens, maxOutputTokens, messages, ...rest } = body
   if (messages === undefined && inputTokens === undefined) {
     throw new GatewayError('invalid_value', 'Send messages as you would to a model, or inputTokens.', {
       param: 'messages',
@@ -111,7 +132,7 @@ function readDryRun(body: unknown, bytes: number): DryRun {
 function planFor(
   { catalog }: RouteRoutesDeps,
   { request, bytes, inputTokens: given }: DryRun,
-  { caller }: Reader,
+  caller: Caller | undefined,
 ): PlanRequest {
   const wish = routeWish(request, {})
   const sized = [request.model, ...wish.fallbackModels].map((name) => {

@@ -1,10 +1,11 @@
 import type { Budget } from '../ledger/operations.ts'
 import { formatId } from '../platform/ids.ts'
+import type { KeyShown } from './api.ts'
 import type { KeyRecord } from './keys.ts'
 import { KEY_PREFIX } from './token.ts'
 
 /** A key as `/api` shows it: everything but its secret. */
-export function showKey(key: KeyRecord, budget: Budget | undefined) {
+export function showKey(key: KeyRecord, budget: Budget | undefined): KeyShown {
   return {
     id: formatId('key-', key.id),
     organisationId: formatId('org-', key.organisationId),
@@ -12,13 +13,13 @@ export function showKey(key: KeyRecord, budget: Budget | undefined) {
     name: key.name,
     hint: key.hint,
     label: `${KEY_PREFIX}${key.lookupId}…${key.hint}`,
-    scopes: key.scopes,
+    scopes: key.scopes as KeyShown['scopes'],
     models: key.models,
     expiresAt: key.expiresAt?.toISOString() ?? null,
     requestsPerMinute: key.requestsPerMinute,
     tokensPerMinute: key.tokensPerMinute,
     defaultMaxOutputTokens: key.defaultMaxOutputTokens,
-    policy: key.policy,
+    policy: key.policy as KeyShown['policy'],
     budget: budget ? showBudget(budget) : null,
     createdAt: key.createdAt.toISOString(),
     lastUsedAt: key.lastUsedAt?.toISOString() ?? null,
@@ -27,7 +28,7 @@ export function showKey(key: KeyRecord, budget: Budget | undefined) {
   }
 }
 
-function showBudget({ limitNanos, period, spentNanos, heldNanos, resetsAt }: Budget) {
+function showBudget({ limitNanos, period, spentNanos, heldNanos, resetsAt }: Budget): KeyShown['budget'] {
   return {
     limitNanos: limitNanos.toString(),
     period: period === 'none' ? 'total' : period,

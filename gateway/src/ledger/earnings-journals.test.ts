@@ -29,6 +29,18 @@ const goldens: Golden[] = [
     { 'seller_pending:s': 1_005n, 'seller_available:s': -904n, 'seller_reserve:s': -101n },
   ],
   [
+    'and where they mature as they come, each part of a day is its own journal',
+    payout.earningMatured({
+      organisationId: 's',
+      day: '2026-11-22',
+      part: 2,
+      maturedNanos: 10n,
+      reserveBps: 0,
+    }),
+    'earning_matured mature:s:2026-11-22:2',
+    { 'seller_pending:s': 10n, 'seller_available:s': -10n },
+  ],
+  [
     'the reserve is released',
     payout.reserveReleased({ organisationId: 's', day: '2026-11-22', releasedNanos: 101n }),
     'reserve_released reserve:s:2026-11-22',
@@ -63,6 +75,12 @@ const goldens: Golden[] = [
     payout.payoutFailed(attempt),
     'payout_failed payout:p:1',
     { 'seller_payout_inflight:s': usd(25), 'seller_available:s': -usd(25) },
+  ],
+  [
+    'or is paid by hand from our bank',
+    payout.payoutPaidManually({ ...attempt, bankReference: 'SEPA 1' }),
+    'payout_paid_manually payout:p:1',
+    { 'seller_payout_inflight:s': usd(25), bank: -usd(25) },
   ],
   [
     'or is transferred',

@@ -31,7 +31,7 @@ function nullIfSlow(error: unknown): null {
 }
 
 /** No UUIDv7 of this millisecond or later is below it. */
-function leastId(ms: number): string {
+export function leastId(ms: number): string {
   const time = ms.toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`
 }

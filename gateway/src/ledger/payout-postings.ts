@@ -18,21 +18,24 @@ export function earningMatured(matured: {
   organisationId: string
   /** `2026-11-22`. */
   day: string
+  /** Where a day matures as the money comes, its parts are counted from 1; 1 unless told. */
+  part?: number
   maturedNanos: bigint
   /** 0 to 10,000. */
   reserveBps: number
 }): Journal {
-  const { organisationId, day, maturedNanos, reserveBps } = matured
+  const { organisationId, day, part = 1, maturedNanos, reserveBps } = matured
   requireAboveZero({ 'what matures': maturedNanos })
   assert(
     Number.isInteger(reserveBps) && reserveBps >= 0 && reserveBps <= 10_000,
     'a reserve has 0 to 10,000 bps',
   )
+  assert(Number.isSafeInteger(part) && part > 0, 'the parts of a day are counted from 1')
   const free = (maturedNanos * (BPS - BigInt(reserveBps))) / BPS
   return {
     code: 'earning_matured',
     source: 'mature',
-    sourceId: dailySource(organisationId, day),
+    sourceId: `${dailySource(organisationId, day)}${part === 1 ? '' : `:${part}`}`,
     entries: balanced([
       debit(pending(organisationId), maturedNanos),
       credit(available(organisationId), free),
@@ -151,6 +154,18 @@ export function payoutFailed(payout: PayoutAttempt): Journal {
     ),
     recoverDebt: true,
   }
+}
+
+/** Paid by hand from the platform's own bank account; the reference of that transfer is kept with it. */
+export function payoutPaidManually({
+  bankReference,
+  ...payout
+}: PayoutAttempt & { bankReference: string }): Journal {
+  assert(bankReference.trim() !== '', 'a payout by hand has a bank reference')
+  const paid = attemptJournal('payout_paid_manually', payout, inflight(payout.organisationId), {
+    code: 'bank',
+  })
+  return { ...paid, memo: `Payout, ${bankReference}` }
 }
 
 /** A transfer to the seller's account at Stripe. `toBank` waits for his bank before it counts as paid. */

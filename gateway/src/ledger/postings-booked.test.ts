@@ -348,3 +348,28 @@ test('a month closes into equity, and the platform takes out what it does not ow
   await book((await withdrawal(usd(1))).journal())
   expect([await of('bank'), (await withdrawal(1n)).spare]).toEqual([usd(1), 0n])
 })
+
+test('a payout by hand is paid or given back, never both, and by the bank exactly once', async () => {
+  const id = await spend(usd(10))
+  expect(id).toBeDefined()
+  const { pendingNanos } = await sellerBalances()
+  await book(
+    payout.earningMatured({
+      organisationId: seller,
+      day: '2026-11-24',
+      part: 3,
+      maturedNanos: pendingNanos,
+      reserveBps: 0,
+    }),
+  )
+  const bank = await of('bank')
+  const inFlight = await of('seller_payout_inflight', seller)
+  const attempt = { payoutId: 'p3', attempt: 1, organisationId: seller, payoutNanos: usd(5) }
+  const byHand = payout.payoutPaidManually({ ...attempt, bankReference: 'SEPA 3' })
+  await expect(book(byHand)).rejects.toMatchObject({ code: 'conflict' })
+  await book(payout.payoutRequested(attempt))
+  await book(byHand)
+  await book(byHand)
+  expect([await of('bank'), await of('seller_payout_inflight', seller)]).toEqual([bank - usd(5), inFlight])
+  await expect(book(payout.payoutFailed(attempt))).rejects.toMatchObject({ code: 'conflict' })
+})

@@ -104,6 +104,7 @@ const anyPosting: fc.Arbitrary<() => Journal | undefined> = fc
       () => payout.sellerDebtRecovered({ recoveryId: one, debtNanos: a, seller }),
       () => payout.payoutRequested(attempt),
       () => payout.payoutFailed(attempt),
+      () => payout.payoutPaidManually({ ...attempt, bankReference: one }),
       () => payout.payoutTransferred({ ...attempt, transferId: one, toBank: flag }),
       () =>
         payout.transferReversed({

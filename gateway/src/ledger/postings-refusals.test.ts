@@ -84,6 +84,12 @@ test.each<[string, () => unknown]>([
   ['what matures must be above zero', () => payout.earningMatured({ ...matured, maturedNanos: 0n })],
   ['whole cents', () => payout.payoutRequested({ ...attempt, payoutNanos: 10_000_001n })],
   ['counted from 1', () => payout.payoutFailed({ ...attempt, attempt: 0 })],
+  ['parts of a day are counted from 1', () => payout.earningMatured({ ...matured, part: 0 })],
+  ['a bank reference', () => payout.payoutPaidManually({ ...attempt, bankReference: ' ' })],
+  [
+    'whole cents',
+    () => payout.payoutPaidManually({ ...attempt, payoutNanos: 10_000_001n, bankReference: 'r' }),
+  ],
   ['a payout must be above zero', () => payout.payoutRequested({ ...attempt, payoutNanos: 0n })],
   [
     'pendingNanos must not be below zero',

@@ -138,12 +138,17 @@ interface Period {
   to: string
 }
 
+/** The accounts of a side, by their keys in the ledger. */
+export function statementKeys(side: StatementSide, organisationId: string): string[] {
+  return SIDES[side].map((code) => `${code}:${organisationId}`)
+}
+
 /** The period with an end that has passed for all its accounts. */
 async function closePeriod(
   pool: LedgerPool,
   { organisationId, side, from, to }: StatementQuery,
 ): Promise<Period> {
-  const keys = SIDES[side].map((code) => `${code}:${organisationId}`)
+  const keys = statementKeys(side, organisationId)
   const horizon = await statementHorizon(pool, keys, to && instantText(to))
   if (from && from >= horizon) {
     throw new GatewayError('invalid_value', 'from: must lie before `to`, and in the past.', { param: 'from' })

@@ -1,44 +1,32 @@
-import { type RequestHandler, Router } from 'express'
-import { z } from 'zod'
+import { Router } from 'express'
 import type { Audit } from '../audit/audit.ts'
-import { requireRole, userOf } from '../http/principal.ts'
-import { validate } from '../http/validate.ts'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import type { Logger } from '../platform/logger.ts'
+import { type CredentialStatus, getCredentials, rotateCredentials } from './operator-api.ts'
 import type { CredentialRotation } from './rotate-credentials.ts'
 
 export interface CredentialRoutesDeps {
   rotation: CredentialRotation
   audit: Pick<Audit, 'record'>
-  authenticate: RequestHandler
+  door: Door
   logger: Logger
 }
 
-const nothing = z.strictObject({})
-
-/** Which encryption keys are needed, and moving everything to the current one; for operators. Paths relative to `/api`. */
+/** Which encryption keys are needed, and moving everything to the current one; for operators. */
 export function createCredentialRoutes(deps: CredentialRoutesDeps): Router {
-  const { rotation, audit, authenticate, logger } = deps
+  const { rotation, audit, door, logger } = deps
   const router = Router()
-  const operator = requireRole('operator')
-  router.get('/admin/credentials', authenticate, operator, async (_request, response) => {
-    response.json(await show(rotation))
-  })
+  serveOperation(router, door, getCredentials, () => show(rotation))
   // 202: it may take longer than a request; GET tells how far it is.
-  router.post('/admin/credentials/rotate', authenticate, operator, async (request, response) => {
-    validate(nothing, request.body ?? {})
-    await audit.record({
-      actor: userOf(response),
-      action: 'credentials.rotated',
-      subject: 'credentials',
-      detail: {},
-    })
+  serveOperation(router, door, rotateCredentials, async ({ user }) => {
+    await audit.record({ actor: user, action: 'credentials.rotated', subject: 'credentials', detail: {} })
     rotation.rotate().catch((error) => logger.error({ err: error }, 'credentials were not moved'))
-    response.status(202).json(await show(rotation))
+    return show(rotation)
   })
   return router
 }
 
-async function show(rotation: CredentialRotation) {
+async function show(rotation: CredentialRotation): Promise<CredentialStatus> {
   const keys = await rotation.keys()
   const { running, last } = rotation.state()
   return {

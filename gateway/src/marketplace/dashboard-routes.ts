@@ -1,13 +1,14 @@
-import { type RequestHandler, Router } from 'express'
-import { userOf } from '../http/principal.ts'
+import { Router } from 'express'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { type DashboardDeps, dashboardOf } from './dashboard.ts'
 import { listingIdOf } from './listing-id.ts'
+import { getDashboard } from './listings-api.ts'
 
-/** The seller's dashboard of one listing. Paths relative to `/api`. */
-export function createDashboardRoutes(deps: DashboardDeps & { authenticate: RequestHandler }): Router {
+/** The seller's dashboard of one listing. */
+export function createDashboardRoutes(deps: DashboardDeps & { door: Door }): Router {
   const router = Router()
-  router.get('/marketplace/listings/:id/dashboard', deps.authenticate, async (request, response) => {
-    response.json(await dashboardOf(deps, listingIdOf(request), userOf(response)))
-  })
+  serveOperation(router, deps.door, getDashboard, ({ request, user }) =>
+    dashboardOf(deps, listingIdOf(request), user),
+  )
   return router
 }

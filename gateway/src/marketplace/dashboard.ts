@@ -7,6 +7,8 @@ import { GatewayError } from '../platform/errors.ts'
 import { formatId } from '../platform/ids.ts'
 import type { Actor } from './actor.ts'
 import { healthOf, type ListingSights } from './listing-sight.ts'
+import type { ListingState } from './listing-states.ts'
+import type { ListingDashboardShown } from './listings-api.ts'
 import type { ListingSearch } from './search-listings.ts'
 
 export interface DashboardDeps {
@@ -21,7 +23,7 @@ export async function dashboardOf(
   { database, search, sights, clock }: DashboardDeps,
   id: string,
   viewer: Actor,
-) {
+): Promise<ListingDashboardShown> {
   const { listing, isWhole } = await search.see(id, viewer)
   if (!isWhole) {
     throw new GatewayError(
@@ -34,9 +36,10 @@ export async function dashboardOf(
   const earned = await listingEarnings(database.pool, owner, clock.nowMs())
   return {
     id: formatId('lst-', id),
-    state: listing.state,
+    state: listing.state as ListingState,
     stateReason: listing.stateReason,
     fill: sight.fill,
+    fillLastHour: [...(sights().fillLastHour?.(id) ?? [])],
     headroom: sight.headroom,
     health: healthOf(sight, listing.models.length),
     breakers: sight.breakers.map(({ untilMs, ...breaker }) => ({ ...breaker, until: instant(untilMs) })),

@@ -204,6 +204,10 @@ test('one key has one listing: a second seller is refused, and the first is look
   expect(JSON.stringify(second.body)).not.toContain(id)
   const first = (await scene.as('operator').get(`${path}/${id}`)).body
   expect(first).toMatchObject({ state: 'active', reviewReason: 'key_listed_twice' })
+  const toLookAt = async (who: 'operator' | 'buyer') =>
+    (await scene.as(who).get(`${path}?review=true`)).body.data.map((each: { id: string }) => each.id)
+  expect(await toLookAt('operator')).toEqual([id])
+  expect(await toLookAt('buyer')).toEqual([])
   expect(scene.offers()).toBe(1)
   expect((await scene.audited(id)).map(({ action }) => action)).toContain('listing.key_listed_twice')
 

@@ -20,6 +20,8 @@ export interface Sight {
 
 export interface ListingSights {
   sightOf(listingId: string): Sight
+  /** How full it was at each minute of the last hour at most, the oldest first. */
+  fillLastHour?(listingId: string): readonly number[]
 }
 
 export const listingHealths = ['healthy', 'impaired', 'resting'] as const

@@ -1,7 +1,8 @@
 /** `GET /api/models`: what is on offer today, by model, at which price; for people who browse before they buy. */
-import { type RequestHandler, Router } from 'express'
+import { Router } from 'express'
 import type { Catalog, Model } from '../catalog/catalog.ts'
-import { principalOf } from '../http/principal.ts'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
+import { listModels } from './market-api.ts'
 import type { Marketplace } from './marketplace.ts'
 import type { PriceFeed } from './price-feed.ts'
 import { type PricePoint, showPoint } from './price-show.ts'
@@ -12,22 +13,19 @@ export function createMarketRoutes({
   feed,
   reputations,
   catalog,
-  authenticate,
+  door,
 }: {
   marketplace: Pick<Marketplace, 'modelsOnOffer'>
   feed: Pick<PriceFeed, 'present'>
   reputations: ReputationView
   catalog: Pick<Catalog, 'list'>
-  authenticate: RequestHandler
+  door: Door
 }): Router {
   const router = Router()
-  router.get('/models', authenticate, (_request, response) => {
-    principalOf(response)
+  serveOperation(router, door, listModels, () => {
     const onOffer = marketplace.modelsOnOffer()
     const models = catalog.list().filter(({ id }) => onOffer.has(id))
-    response.json({
-      data: models.map((model) => showModel(model, feed.present({ model: model.id }), reputations)),
-    })
+    return { data: models.map((model) => showModel(model, feed.present({ model: model.id }), reputations)) }
   })
   return router
 }
@@ -56,6 +54,6 @@ function showOffer(point: PricePoint) {
     priceVersion: version,
     schedule,
     announced,
-    state: 'active',
+    state: 'active' as const,
   }
 }

@@ -4,6 +4,7 @@ import supertest from 'supertest'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createAnsweringEgress } from '../../test/support/answering-egress.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts'
+import { requireAsDescribed } from '../../test/support/require-as-described.ts'
 import { createAudit } from '../audit/audit.ts'
 import { loadCatalog } from '../catalog/catalog.ts'
 import type { Principal, Role } from '../http/principal.ts'
@@ -150,7 +151,12 @@ function as(who: 'operator' | 'seller' | 'other' | 'buyer' | 'key', market = mar
   }
   app.use(
     '/api',
-    createListingRoutes({ ...market, reputations: { show: () => null }, catalog, authenticate }),
+    createListingRoutes({
+      ...market,
+      reputations: { show: () => null },
+      catalog,
+      door: { authenticate, onAnswer: requireAsDescribed },
+    }),
   )
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction) => {
     sendError(response, toGatewayError(thrown), 'gen-test')

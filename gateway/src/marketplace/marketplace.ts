@@ -22,7 +22,7 @@ import { countOffers, createLiveSnapshot } from './live-snapshot.ts'
 import type { Offer } from './offer.ts'
 import { createPriceBook, type PriceBook } from './price-book.ts'
 import { createListingSearch, type ListingSearch } from './search-listings.ts'
-import { buildSnapshot } from './snapshot.ts'
+import { buildSnapshot, type ListingFace } from './snapshot.ts'
 import { loadOffers, type OfferRow } from './store.ts'
 import { createSystemStates, type OffMarket } from './system-states.ts'
 import { createVerifyJobs, type VerifyJobs } from './verify-jobs.ts'
@@ -59,6 +59,8 @@ export interface Marketplace {
   /** Today's offers for a model, sorted by listing; the same list until something changes. */
   offersFor(model: string): readonly Offer[]
   modelsOnOffer(): ReadonlySet<string>
+  /** How a listing that is on the market presents itself. */
+  faceOf(listingId: string): ListingFace | undefined
   /** Resolves when the snapshot has everything that was committed before the call. Rejects when it cannot be read. */
   refresh(): Promise<void>
   /**
@@ -161,6 +163,7 @@ export async function createMarketplace(deps: MarketplaceDeps): Promise<Marketpl
   return {
     offersFor: (model) => live.current().offersByModel.get(model) ?? noOffers,
     modelsOnOffer: () => live.current().models,
+    faceOf: (listingId) => live.current().faces.get(listingId),
     refresh,
     setState: states.set,
     resume: states.resume,

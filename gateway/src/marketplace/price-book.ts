@@ -7,6 +7,7 @@ import { type PriceRule, priceRule } from './price-rule.ts'
 import { showPrice } from './price-show.ts'
 import { type PriceHistoryRow, type PriceRow, readOfferPrices, readPriceHistory } from './price-store.ts'
 import { compilePrices } from './price-versions.ts'
+import type { PriceVersionShown } from './prices-api.ts'
 
 export interface PriceBookDeps {
   database: Database
@@ -88,7 +89,7 @@ function amounts(model: string, { version, rule }: PriceRow, catalog: Pick<Catal
 }
 
 /** A version in the history of a listing. */
-export function showVersion(row: PriceHistoryRow, nowMs: number) {
+export function showVersion(row: PriceHistoryRow, nowMs: number): PriceVersionShown {
   const begun = row.effectiveFrom.getTime() <= nowMs
   const over = row.until !== null && row.until.getTime() <= nowMs
   const state = row.cancelled ? 'cancelled' : !begun ? 'announced' : over ? 'past' : 'in_force'
@@ -96,7 +97,7 @@ export function showVersion(row: PriceHistoryRow, nowMs: number) {
     id: formatId('prc-', row.id),
     model: row.model,
     version: row.version,
-    price: row.rule,
+    price: row.rule as PriceRule,
     state,
     effectiveFrom: row.effectiveFrom.toISOString(),
     effectiveUntil: row.cancelled ? null : (row.until?.toISOString() ?? null),

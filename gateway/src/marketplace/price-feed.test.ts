@@ -202,6 +202,27 @@ test('a stream says that the gateway stops, and ends', async () => {
   server.close()
 })
 
+test('who has left before the stream begins is not followed up', async () => {
+  const leave = new AbortController()
+  const app = express()
+  app.get('/', async (_request, response) => {
+    // As long as it takes to look up his token.
+    const left = once(response, 'close')
+    leave.abort()
+    await left
+    void streamPrices(response, feed, {})
+    app.emit('begun')
+  })
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const begun = once(app, 'begun')
+  const { port } = server.address() as AddressInfo
+  await fetch(`http://127.0.0.1:${port}/`, { signal: leave.signal }).catch(() => undefined)
+  await begun
+  expect(feed.followers()).toBe(0)
+  server.close()
+})
+
 test('a client that does not read is let go, and what waits for it is bounded', async () => {
   offers = Array.from({ length: 400 }, (_, at) => offered(`listing-${at}`, version(fixed('1'))))
   const { server, port } = await serve()

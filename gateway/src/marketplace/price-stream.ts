@@ -17,6 +17,8 @@ const FAREWELL_MS = 2_000
 
 /** Writes until the client leaves, reads too slowly, the time is up or the feed closes; then resolves. */
 export async function streamPrices(response: Response, feed: PriceFeed, filter: PriceFilter): Promise<void> {
+  // Gone while his token was looked up: nothing would tell us so again.
+  if (response.destroyed) return
   let waiting: string[] | undefined = []
   let behindBytes = 0
 

@@ -1,16 +1,17 @@
-import { type RequestHandler, Router } from 'express'
+import { Router } from 'express'
 import type { z } from 'zod'
 import { cursorId } from '../audit/page.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { userOf } from '../http/principal.ts'
-import { validate } from '../http/validate.ts'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId, parseId } from '../platform/ids.ts'
 import { listingIdOf } from './listing-id.ts'
 import type { Listings } from './listings.ts'
+import { createListing, deleteListing, getListing, listListings, updateListing } from './listings-api.ts'
+import { publicModelId } from './named.ts'
 import type { PriceBook } from './price-book.ts'
 import type { ReputationView } from './reputation-view.ts'
-import { createListingBody, listListingsQuery, updateListingBody } from './schema.ts'
+import type { listListingsQuery } from './schema.ts'
 import type { Found, ListingQuery, ListingSearch } from './search-listings.ts'
 import { type PriceOf, showListing, showPublicListing } from './show-listing.ts'
 import type { ListingRecord } from './store.ts'
@@ -21,12 +22,12 @@ export interface ListingRoutesDeps {
   prices: Pick<PriceBook, 'ofListings'>
   reputations: ReputationView
   catalog: Pick<Catalog, 'find'>
-  authenticate: RequestHandler
+  door: Door
 }
 
-/** Listings: one's own whole, others' as far as they are on offer, all of it for operators. Paths relative to `/api`. */
+/** Listings: one's own whole, others' as far as they are on offer, all of it for operators. */
 export function createListingRoutes(deps: ListingRoutesDeps): Router {
-  const { listings, search, prices, reputations, catalog, authenticate } = deps
+  const { listings, search, prices, reputations, catalog, door } = deps
   const router = Router()
   async function ofListings(ids: readonly string[]): Promise<PriceOf> {
     const priceOf = await prices.ofListings(ids)
@@ -43,36 +44,32 @@ export function createListingRoutes(deps: ListingRoutesDeps): Router {
   }
   const show = async (listing: ListingRecord) => showListing(listing, await ofListings([listing.id]))
 
-  router.post('/marketplace/listings', authenticate, async (request, response) => {
-    const actor = userOf(response)
-    const draft = validate(createListingBody, request.body ?? {})
-    response.status(201).json(await show(await listings.create(draft, actor)))
-  })
-  router.get('/marketplace/listings', authenticate, async (request, response) => {
-    const query = validate(listListingsQuery, request.query)
-    const { found, next } = await search.find(queryOf(query, catalog), userOf(response))
+  serveOperation(router, door, createListing, async ({ body, user }) =>
+    show(await listings.create(body, user)),
+  )
+  serveOperation(router, door, listListings, async ({ query, user }) => {
+    const { found, next } = await search.find(queryOf(query, catalog), user)
     const nextCursor = next === null ? null : formatId('lst-', next)
-    response.json({ data: await showAll(found), hasMore: next !== null, nextCursor })
+    return { data: await showAll(found), hasMore: next !== null, nextCursor }
   })
-  router.get('/marketplace/listings/:id', authenticate, async (request, response) => {
-    const [shown] = await showAll([await search.see(listingIdOf(request), userOf(response))])
-    response.json(shown)
+  serveOperation(router, door, getListing, async ({ request, user }) => {
+    const [shown] = await showAll([await search.see(listingIdOf(request), user)])
+    return shown as NonNullable<typeof shown>
   })
-  router.put('/marketplace/listings/:id', authenticate, async (request, response) => {
-    const actor = userOf(response)
-    const changes = validate(updateListingBody, request.body ?? {})
-    response.json(await show(await listings.update(listingIdOf(request), changes, actor)))
-  })
-  router.delete('/marketplace/listings/:id', authenticate, async (request, response) => {
-    await listings.remove(listingIdOf(request), userOf(response))
-    response.status(204).end()
+  serveOperation(router, door, updateListing, async ({ request, body, user }) =>
+    show(await listings.update(listingIdOf(request), body, user)),
+  )
+  serveOperation(router, door, deleteListing, async ({ request, user }) => {
+    await listings.remove(listingIdOf(request), user)
+    return undefined
   })
   return router
 }
 
 function queryOf(query: z.output<typeof listListingsQuery>, catalog: Pick<Catalog, 'find'>): ListingQuery {
-  const { limit, cursor, organisation, scope, maxInputUsdPerMTok, maxOutputUsdPerMTok, ...filter } = query
-  const model = filter.model === undefined ? undefined : publicId(filter.model, catalog)
+  const { limit, cursor, organisation, scope, review, maxInputUsdPerMTok, maxOutputUsdPerMTok, ...filter } =
+    query
+  const model = filter.model === undefined ? undefined : publicModelId(filter.model, catalog)
   const isCapped = maxInputUsdPerMTok !== undefined || maxOutputUsdPerMTok !== undefined
   return {
     ...definedOnly({
@@ -85,7 +82,9 @@ function queryOf(query: z.output<typeof listListingsQuery>, catalog: Pick<Catalo
         : undefined,
     }),
     limit,
-    own: scope === 'own',
+    // Whose key somebody else tried to list is nobody else's business.
+    own: scope === 'own' || review === 'true',
+    inReview: review === 'true',
   }
 }
 
@@ -93,15 +92,6 @@ function organisationNamed(named: string): string {
   const id = parseId('org-', named)
   if (id) return id
   throw new GatewayError('invalid_value', 'organisation: use an id such as org-….', { param: 'organisation' })
-}
-
-/** A filter by alias finds what is stored under the id; an unknown name finds nothing. */
-function publicId(name: string, catalog: Pick<Catalog, 'find'>): string {
-  try {
-    return catalog.find(name).id
-  } catch {
-    return name
-  }
 }
 
 function definedOnly<Fields extends object>(

@@ -1,12 +1,14 @@
 /** What the listing routes accept. */
 import { z } from 'zod'
 import { pageQuery, queryText } from '../audit/page.ts'
+import { features } from '../catalog/features.ts'
 import { parseScaled } from '../platform/money.ts'
 import { displayName } from '../users/schema.ts'
 import { capacityBody } from './listing-capacity.ts'
 import { listingHealths } from './listing-sight.ts'
 import { listingStates } from './listing-states.ts'
 import { priceRule } from './price-rule.ts'
+import { sellerText } from './seller-text.ts'
 
 /** More models than any vendor serves under one key. */
 const MAX_MODELS = 1_000
@@ -38,7 +40,7 @@ export const createListingBody = z.strictObject({
   /** `org-…` of the seller; operators only, theirs is the platform when left out. */
   organisationId: z.string().max(64).optional(),
   provider: z.string().max(64),
-  name: displayName(),
+  name: sellerText(),
   baseUrl: z.string().max(2_000).optional(),
   key: upstreamKey,
   models,
@@ -53,7 +55,7 @@ export type ListingDraft = z.output<typeof createListingBody>
 
 export const updateListingBody = z
   .strictObject({
-    name: displayName(),
+    name: sellerText(),
     baseUrl: z.string().max(2_000),
     key: upstreamKey,
     models,
@@ -101,4 +103,72 @@ export const listListingsQuery = pageQuery.extend({
   scope: z.enum(['own', 'all']).default('all'),
   /** `org-…` of the seller. */
   organisation: z.string().max(64).optional(),
+  /** Those that an operator should look at; of one's own, for operators of all. */
+  review: z.literal('true').optional(),
 })
+
+/** How a price is said; answers show it as it was. */
+export const priceBody = priceRule
+export type PriceRuleShown = z.output<typeof priceBody>
+
+export const priceFilterQuery = z.strictObject({
+  model: queryText(200).optional(),
+  provider: queryText(64).optional(),
+  /** `lst-…` */
+  listing: z.string().max(64).optional(),
+})
+
+export const presentPricesQuery = priceFilterQuery.extend({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: queryText(400).optional(),
+})
+
+export const priceHistoryQuery = pageQuery.extend({ model: queryText(200).optional() })
+
+export const previewPriceBody = z.strictObject({
+  model: displayName(200),
+  price: priceRule,
+  /** `lst-…`, one of your own: its last 24 hours are billed again at this price. */
+  listing: z.string().max(64).optional(),
+})
+
+export const decideGroundsBody = z.strictObject({
+  provider: z.string().max(64),
+  /** All that are accepted from now on; the others are not. */
+  grounds: z.array(z.enum(grounds)).max(grounds.length),
+})
+
+/** Names with commas between them, as an address carries them. */
+const namedFeatures = queryText(400)
+  .transform((text) => text.split(',').filter((name) => name !== ''))
+  .pipe(z.array(z.enum(features)))
+
+const offerSorts = ['price', 'speed', 'reliability', 'reputation'] as const
+
+export const listOffersQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: queryText(400).optional(),
+  model: queryText(200).optional(),
+  provider: queryText(64).optional(),
+  /** `lst-…` */
+  listing: z.string().max(64).optional(),
+  /** Part of the model's id, the listing's name or the provider's. */
+  q: queryText(100).optional(),
+  /** Those that take all of these, such as `tools,vision`. */
+  features: namedFeatures.optional(),
+  maxInputUsdPerMTok: usdCeiling.optional(),
+  maxOutputUsdPerMTok: usdCeiling.optional(),
+  /** Only those that would be tried now. */
+  healthy: z.enum(['true', 'false']).optional(),
+  sort: z.enum(offerSorts).default('price'),
+})
+
+export const listMarketModelsQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: queryText(200).optional(),
+  q: queryText(100).optional(),
+  provider: queryText(64).optional(),
+  features: namedFeatures.optional(),
+})
+
+export { capacityBody, features, listingHealths, listingStates }

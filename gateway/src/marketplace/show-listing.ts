@@ -1,8 +1,12 @@
 import { formatId } from '../platform/ids.ts'
 import { showCapacity } from './listing-capacity.ts'
 import type { ListingHealth } from './listing-sight.ts'
+import type { ListingState } from './listing-states.ts'
+import type { ListingShown } from './listings-api.ts'
 import type { ListedPrice } from './price-book.ts'
 import type { ShownReputation } from './reputation-view.ts'
+import type { Ground } from './schema.ts'
+import { visibleText } from './seller-text.ts'
 import type { ListingRecord } from './store.ts'
 
 // A hint must not be a good part of the key it stands for.
@@ -20,25 +24,25 @@ export type PriceOf = (
 ) => (Partial<ListedPrice> & { reputation?: ShownReputation | null }) | undefined
 
 /** A listing as its seller and operators see it. The credential is not among what is read, so it cannot be shown. */
-export function showListing(listing: ListingRecord, priceOf: PriceOf, health?: ListingHealth) {
+export function showListing(listing: ListingRecord, priceOf: PriceOf, health?: ListingHealth): ListingShown {
   return {
     id: formatId('lst-', listing.id),
     organisationId: formatId('org-', listing.organisationId),
     provider: listing.provider,
-    name: listing.name,
+    name: visibleText(listing.name),
     baseUrl: listing.baseUrl,
     keyHint: listing.credentialHint,
     models: listing.models.map(({ model, upstreamModel, capacity }) => ({
       model,
       upstreamModel,
-      ...(capacity === null ? {} : { capacity }),
+      ...(capacity === null ? {} : { capacity: capacity as object }),
       ...priceOf(listing.id, model),
     })),
     capacity: showCapacity(listing),
-    ground: listing.ground,
+    ground: listing.ground as Ground,
     groundAttestedAt: listing.groundAttestedAt.toISOString(),
     groundAttestedBy: listing.groundAttestedBy,
-    state: listing.state,
+    state: listing.state as ListingState,
     stateReason: listing.stateReason,
     verification: showVerification(listing),
     reviewReason: listing.reviewReason,
@@ -53,11 +57,11 @@ export function showPublicListing(listing: ListingRecord, priceOf: PriceOf, heal
   return {
     id: formatId('lst-', listing.id),
     provider: listing.provider,
-    name: listing.name,
+    name: visibleText(listing.name),
     host: new URL(listing.baseUrl).host,
     models: listing.models.map(({ model }) => ({ model, ...priceOf(listing.id, model) })),
-    ground: listing.ground,
-    state: listing.state,
+    ground: listing.ground as Ground,
+    state: listing.state as ListingState,
     health,
     createdAt: listing.createdAt.toISOString(),
   }

@@ -17,6 +17,7 @@ function row(listingId: string, change: Partial<OfferRow> = {}): OfferRow {
     listingId,
     organisationId: 'seller',
     provider: 'openai',
+    name: 'bay',
     baseUrl: 'https://api.openai.test/v1',
     sealedCredential: Buffer.from('sealed'),
     ground: 'own_endpoint',

@@ -8,14 +8,24 @@ import type { Offer } from './offer.ts'
 import { priceRule } from './price-rule.ts'
 import type { StoredPrice } from './price-store.ts'
 import { compilePrices, type PriceVersion } from './price-versions.ts'
+import type { Ground } from './schema.ts'
+import { visibleText } from './seller-text.ts'
 import type { OfferRow } from './store.ts'
 
 export interface MarketSnapshot {
   /** By model id; each list is sorted by listing and never changes. */
   offersByModel: ReadonlyMap<string, readonly Offer[]>
   models: ReadonlySet<string>
+  /** What buyers know their sellers' listings by, by UUID. */
+  faces: ReadonlyMap<string, ListingFace>
   /** What was left out and why, for the log. */
   faults: readonly string[]
+}
+
+/** How a listing presents itself. */
+export interface ListingFace {
+  name: string
+  ground: Ground
 }
 
 export interface SnapshotInput {
@@ -29,15 +39,22 @@ export interface SnapshotInput {
   hiddenListings: ReadonlySet<string>
 }
 
-export const emptySnapshot: MarketSnapshot = { offersByModel: new Map(), models: new Set(), faults: [] }
+export const emptySnapshot: MarketSnapshot = {
+  offersByModel: new Map(),
+  models: new Set(),
+  faces: new Map(),
+  faults: [],
+}
 
 /** A row that cannot be read costs its own offers only; it never keeps the others from the market. */
 export function buildSnapshot(rows: readonly OfferRow[], input: SnapshotInput): MarketSnapshot {
   const offersByModel = new Map<string, Offer[]>()
+  const faces = new Map<string, ListingFace>()
   const faults: string[] = []
   for (const row of rows) {
     if (input.hiddenListings.has(row.listingId)) continue
     if (row.ground === 'demo' && input.mode === 'live') continue
+    faces.set(row.listingId, { name: visibleText(row.name), ground: row.ground as Ground })
     for (const offer of offersOf(row, input, faults)) {
       const offers = offersByModel.get(offer.model)
       if (offers) offers.push(offer)
@@ -45,7 +62,7 @@ export function buildSnapshot(rows: readonly OfferRow[], input: SnapshotInput): 
     }
   }
   for (const offers of offersByModel.values()) Object.freeze(offers)
-  return { offersByModel, models: new Set(offersByModel.keys()), faults }
+  return { offersByModel, models: new Set(offersByModel.keys()), faces, faults }
 }
 
 function offersOf(row: OfferRow, input: SnapshotInput, faults: string[]): Offer[] {

@@ -174,13 +174,15 @@ export interface ListingFilter {
   model?: string
   state?: string
   search?: string
+  /** With a reason why an operator should look at it. */
+  inReview?: boolean
   /** One's own and what is on offer; left out: all. */
   visible?: { organisationId: string; onOffer: OnOffer }
 }
 
 /** Newest first. */
 export function listListings(database: Database, filter: ListingFilter): Promise<ListingRecord[]> {
-  const { limit, beforeId, organisationId, provider, model, state, search, visible } = filter
+  const { limit, beforeId, organisationId, provider, model, state, search, inReview, visible } = filter
   return database.prisma.listing.findMany({
     where: {
       deletedAt: null,
@@ -188,6 +190,7 @@ export function listListings(database: Database, filter: ListingFilter): Promise
       ...(organisationId ? { organisationId } : {}),
       ...(provider ? { provider } : {}),
       ...(state ? { state } : {}),
+      ...(inReview ? { reviewReason: { not: null } } : {}),
       ...(model ? { models: { some: { model } } } : {}),
       ...(search ? { name: { contains: likeText(search), mode: 'insensitive' } } : {}),
       ...(visible ? { OR: [{ organisationId: visible.organisationId }, whereOnOffer(visible.onOffer)] } : {}),
@@ -237,6 +240,7 @@ export interface OfferRow extends CapacityRow {
   listingId: string
   organisationId: string
   provider: string
+  name: string
   baseUrl: string
   sealedCredential: Buffer
   ground: string
@@ -248,7 +252,7 @@ export async function loadOffers(database: Database): Promise<OfferRow[]> {
   const { rows } = await database.pool.query<OfferRow>({
     name: 'marketplace_offers',
     text: `
-      SELECT l.id AS "listingId", l."organisationId", l.provider, l."baseUrl", l."sealedCredential", l.ground,
+      SELECT l.id AS "listingId", l."organisationId", l.provider, l.name, l."baseUrl", l."sealedCredential", l.ground,
              l."requestsPerMinute", l."tokensPerMinute", l.concurrency, l."tokensPerDay", l."tokensPerMonth",
              l."nanosPerDay", l."nanosPerMonth", l."updatedAt",
              json_agg(json_build_object('model', m.model, 'upstreamModel', m."upstreamModel", 'prices', ${OFFER_PRICES},

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, variableNames } from './config.ts'
+import { type Config, ConfigError, loadConfig, variableNames } from './config.ts'
 
 const file = (path: string) => readFileSync(new URL(`../../../config/${path}`, import.meta.url), 'utf8')
 const random = (length: number) => 'Zx81kQmPw0vRt6YbUe93LdNs7GhJfCaV2o4iXyB5'.repeat(4).slice(0, length)
@@ -60,8 +60,11 @@ test('without any variable the gateway plays, on this machine only', () => {
     logLevel: 'info',
     admin: {},
     secrets: {},
+    signUpOpen: false,
     feeBps: 500n,
     priceNoticeMs: 300_000,
+    earningsHoldDays: 0,
+    payoutMinNanos: 1_000_000_000n,
     settlementDurability: 'spool',
     anchorFile: '.bourse/anchors.jsonl',
     allowPrivateUpstreams: false,
@@ -75,6 +78,7 @@ test('without any variable the gateway plays, on this machine only', () => {
     firstByteMs: 60_000,
     firstContentMs: 120_000,
     maxStreams: 2000,
+    requestLogDays: 90,
   })
 })
 
@@ -228,6 +232,25 @@ test('an operator is an address and a password, never one of them', () => {
   })
 })
 
+test('a mail server and a sender go together, and open sign-up in live mode needs them', () => {
+  const smtp = { SMTP_URL: 'smtp://user:secret@mail.example.org:587' }
+  const from = { MAIL_FROM: 'Bourse <bourse@example.org>' }
+  expect(loadConfig({ ...smtp, ...from }).smtp).toEqual({
+    url: smtp.SMTP_URL,
+    from: 'Bourse <bourse@example.org>',
+  })
+  expect(faults(smtp)).toEqual(['MAIL_FROM is missing: SMTP_URL needs it.'])
+  expect(faults(from)).toEqual(['SMTP_URL is missing: MAIL_FROM needs it.'])
+  for (const wrong of ['mail.example.org', 'http://mail.example.org', 'smtp:'])
+    expect(faults({ ...from, SMTP_URL: wrong })).toHaveLength(1)
+  for (const wrong of ['nobody', 'a@b\nBcc: c@d', '<a@b>', 'A <a@b>, c@d'])
+    expect(faults({ ...smtp, MAIL_FROM: wrong })).toHaveLength(1)
+  expect(loadConfig({ GATEWAY_SIGN_UP: 'open' }).signUpOpen).toBe(true)
+  expect(faults({ ...secrets, GATEWAY_MODE: 'live', GATEWAY_SIGN_UP: 'open' })).toEqual([
+    'SMTP_URL is missing: GATEWAY_SIGN_UP=open needs it, because people confirm their address.',
+  ])
+})
+
 test('origins are read with and without a slash at the end', () => {
   const config = loadConfig({
     GATEWAY_PUBLIC_URL: 'https://gateway.example.org/',
@@ -235,4 +258,14 @@ test('origins are read with and without a slash at the end', () => {
   })
   expect(config.publicUrl).toBe('https://gateway.example.org')
   expect(config.corsOrigins).toEqual(['https://a.example.org', 'http://localhost:5173'])
+})
+
+test('earnings wait and payouts have a least amount: in live mode unless said otherwise, in play not', () => {
+  const of = ({ earningsHoldDays, payoutMinNanos }: Config) => [earningsHoldDays, payoutMinNanos]
+  const said = { GATEWAY_EARNINGS_HOLD_DAYS: '14', GATEWAY_PAYOUT_MIN_USD: '50' }
+  expect(of(loadConfig({}))).toEqual([0, 1_000_000_000n])
+  expect(of(loadConfig(said))).toEqual([14, 50_000_000_000n])
+  expect(of(loadConfig({ GATEWAY_MODE: 'live', ...secrets }))).toEqual([7, 25_000_000_000n])
+  for (const wrong of [{ GATEWAY_EARNINGS_HOLD_DAYS: '366' }, { GATEWAY_PAYOUT_MIN_USD: '0' }])
+    expect(() => loadConfig(wrong)).toThrow(Object.keys(wrong)[0] as string)
 })

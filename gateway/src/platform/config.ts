@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type GivenSecrets, type OldKeys, readGivenSecrets, readOldKeys } from './given-secrets.ts'
+import { NANOS_PER_USD } from './money.ts'
 
 export interface Config {
   /** `play`: demo users, demo upstream, generated secrets, money that is worth nothing. `live`: none of them. */
@@ -23,7 +24,15 @@ export interface Config {
   secrets: GivenSecrets
   /** Encryption keys of before. */
   oldEncryptionKeys: OldKeys
+  /** Whether anybody may make an account of their own. */
+  signUpOpen: boolean
+  /** The server that takes our mails, and as whom we send; both or neither. */
+  smtp?: { url: string; from: string }
   feeBps: bigint
+  /** How long a day's earnings wait before they may be paid out; 0: as they come. */
+  earningsHoldDays: number
+  /** The least that is paid out. */
+  payoutMinNanos: bigint
   /** How long a changed price is announced before it holds. */
   priceNoticeMs: number
   /** What the last byte of an answer waits for: a file in DATA_DIR, or the commit. */
@@ -43,7 +52,12 @@ export interface Config {
   firstByteMs: number
   firstContentMs: number
   maxStreams: number
+  /** How long a request stays in the log that people look at; what was billed stays in the books. */
+  requestLogDays: number
   metricsToken?: string
+  /** Origins of servers whose pages operators see under `/admin`. */
+  grafanaUrl?: string
+  prometheusUrl?: string
   demoUpstreamPort?: number
 }
 
@@ -90,7 +104,7 @@ const origins = z.string().transform((text, context) => {
 })
 
 /** A variable without a default here is optional, or its default depends on the mode. */
-const variables = {
+export const variables = {
   NODE_ENV: z.string().optional(),
   PORT: integer(0, 65_535).prefault('4000'),
   HOST: z.string().optional(),
@@ -124,7 +138,24 @@ const variables = {
   GATEWAY_ADMIN_PASSWORD: z.string().min(12, 'must have at least 12 characters').optional(),
   GATEWAY_PUBLIC_URL: origin.optional(),
   GATEWAY_CORS_ORIGINS: origins.prefault('*'),
+  GATEWAY_SIGN_UP: z.enum(['open', 'closed'], 'must be open or closed').default('closed'),
+  SMTP_URL: z
+    .string()
+    .refine(
+      (text) => /^smtps?:$/.test(parsedUrl(text)?.protocol ?? '') && parsedUrl(text)?.hostname !== '',
+      'must look like smtp://user:password@host:587 or smtps://user:password@host',
+    )
+    .optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(
+      /^([^<>\r\n]{1,100} <[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/,
+      'must be an address such as Bourse <bourse@example.org>',
+    )
+    .optional(),
   GATEWAY_FEE_BPS: integer(0, 5000).prefault('500').transform(BigInt),
+  GATEWAY_EARNINGS_HOLD_DAYS: integer(0, 365).optional(),
+  GATEWAY_PAYOUT_MIN_USD: integer(1, 1_000_000).optional(),
   GATEWAY_PRICE_NOTICE_S: seconds(0, 604_800).prefault('300'),
   GATEWAY_ENV_LISTINGS_IN_PLAY: flag.prefault('false'),
   GATEWAY_DRAIN_SECONDS: seconds(0, 3600).prefault('30'),
@@ -134,7 +165,30 @@ const variables = {
   GATEWAY_FIRST_BYTE_SECONDS: seconds(1, 3600).prefault('60'),
   GATEWAY_FIRST_CONTENT_SECONDS: seconds(1, 3600).prefault('120'),
   GATEWAY_MAX_STREAMS: integer(1, 100_000).prefault('2000'),
+  GATEWAY_REQUEST_LOG_DAYS: integer(1, 3650).prefault('90'),
   GATEWAY_METRICS_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  GRAFANA_URL: origin.optional(),
+  PROMETHEUS_URL: origin.optional(),
+}
+
+/** What holds where the default depends on the mode. */
+const standards = {
+  // A laptop's demo is for that laptop, and play money needs no waiting for disputes.
+  play: { HOST: '127.0.0.1', GATEWAY_EARNINGS_HOLD_DAYS: 0, GATEWAY_PAYOUT_MIN_USD: 1 },
+  live: { HOST: '0.0.0.0', GATEWAY_EARNINGS_HOLD_DAYS: 7, GATEWAY_PAYOUT_MIN_USD: 25 },
+} as const
+
+/** The defaults that the schema cannot say, because they follow from the mode or from another variable. */
+export function derivedDefaults(environment: Environment): Readonly<Record<string, string>> {
+  const env = setVariables(environment)
+  const mode = modeOf(env)
+  const { HOST, ...money } = standards[mode]
+  return {
+    HOST,
+    GATEWAY_MODE: mode,
+    ...Object.fromEntries(Object.entries(money).map(([name, value]) => [name, String(value)])),
+    GATEWAY_ANCHOR_FILE: join(env.DATA_DIR ?? variables.DATA_DIR.parse(undefined), 'anchors.jsonl'),
+  }
 }
 
 /** The variables that the schema knows; vendor keys come on top. */
@@ -151,13 +205,18 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
   const mode = modeOf(env)
   const { secrets, faults: secretFaults } = readGivenSecrets(env, { complete: mode === 'live' })
   const { old, faults: oldKeyFaults } = readOldKeys(env.GATEWAY_ENCRYPTION_KEYS_OLD)
-  faults.push(...secretFaults, ...oldKeyFaults, ...halfAdmin(env), ...openToStrangers(parsed.data))
+  faults.push(
+    ...secretFaults,
+    ...oldKeyFaults,
+    ...halfAdmin(env),
+    ...halfMail(env, mode),
+    ...openToStrangers(parsed.data),
+  )
   if (!parsed.success || faults.length > 0) throw new ConfigError(faults)
   const value = parsed.data
   return {
     mode,
-    // A laptop's demo is for that laptop; a live gateway is for its network.
-    host: value.HOST ?? (mode === 'play' ? '127.0.0.1' : '0.0.0.0'),
+    host: value.HOST ?? standards[mode].HOST,
     port: value.PORT,
     dataDir: value.DATA_DIR,
     ...optional('databaseUrl', value.DATABASE_URL),
@@ -170,7 +229,15 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
     },
     secrets,
     oldEncryptionKeys: old,
+    signUpOpen: value.GATEWAY_SIGN_UP === 'open',
+    ...optional(
+      'smtp',
+      value.SMTP_URL && value.MAIL_FROM ? { url: value.SMTP_URL, from: value.MAIL_FROM } : undefined,
+    ),
     feeBps: value.GATEWAY_FEE_BPS,
+    earningsHoldDays: value.GATEWAY_EARNINGS_HOLD_DAYS ?? standards[mode].GATEWAY_EARNINGS_HOLD_DAYS,
+    payoutMinNanos:
+      BigInt(value.GATEWAY_PAYOUT_MIN_USD ?? standards[mode].GATEWAY_PAYOUT_MIN_USD) * NANOS_PER_USD,
     priceNoticeMs: value.GATEWAY_PRICE_NOTICE_S,
     settlementDurability: value.SETTLEMENT_DURABILITY,
     anchorFile: value.GATEWAY_ANCHOR_FILE ?? join(value.DATA_DIR, 'anchors.jsonl'),
@@ -184,7 +251,10 @@ export function loadConfig(environment: Environment, environmentKeys: readonly s
     firstByteMs: value.GATEWAY_FIRST_BYTE_SECONDS,
     firstContentMs: value.GATEWAY_FIRST_CONTENT_SECONDS,
     maxStreams: value.GATEWAY_MAX_STREAMS,
+    requestLogDays: value.GATEWAY_REQUEST_LOG_DAYS,
     ...optional('metricsToken', value.GATEWAY_METRICS_TOKEN),
+    ...optional('grafanaUrl', value.GRAFANA_URL),
+    ...optional('prometheusUrl', value.PROMETHEUS_URL),
     ...optional('demoUpstreamPort', value.DEMO_UPSTREAM_PORT),
   }
 }
@@ -208,6 +278,15 @@ function halfAdmin(env: Record<string, string>): string[] {
   const [email, password] = [env.GATEWAY_ADMIN_EMAIL, env.GATEWAY_ADMIN_PASSWORD]
   if (password && !email) return ['GATEWAY_ADMIN_EMAIL is missing: GATEWAY_ADMIN_PASSWORD needs it.']
   if (email && !password) return ['GATEWAY_ADMIN_PASSWORD is missing: GATEWAY_ADMIN_EMAIL needs it.']
+  return []
+}
+
+function halfMail(env: Record<string, string>, mode: 'play' | 'live'): string[] {
+  const { SMTP_URL: server, MAIL_FROM: from, GATEWAY_SIGN_UP: signUp } = env
+  if (server && !from) return ['MAIL_FROM is missing: SMTP_URL needs it.']
+  if (from && !server) return ['SMTP_URL is missing: MAIL_FROM needs it.']
+  if (mode === 'live' && signUp === 'open' && !server)
+    return ['SMTP_URL is missing: GATEWAY_SIGN_UP=open needs it, because people confirm their address.']
   return []
 }
 

@@ -24,6 +24,8 @@ const POOL_SIZE = 5
 const LEDGER_POOL_SIZE = 4
 // A server that does not take a connection in a second is as good as gone for a caller who waits.
 const CONNECT_MS = 1_000
+// People who look at a page wait a little longer than programs do.
+const PERSON_CONNECT_MS = 3_000
 // Nobody waits for these connections, so a busy machine gets more time.
 const CLIENT_CONNECT_MS = 5_000
 // The server gives a statement up first, so that it does not work on for nobody; the client's own limit is for a
@@ -47,11 +49,11 @@ export function openDatabase({
   logger,
   connectMs = CONNECT_MS,
 }: DatabaseOptions): Database {
-  const poolOf = (max: number, name: string) =>
-    openPool({ url, max, name: `${applicationName}/${name}`, connectMs, logger })
+  const poolOf = (max: number, name: string, patienceMs = connectMs) =>
+    openPool({ url, max, name: `${applicationName}/${name}`, connectMs: patienceMs, logger })
   const pool = poolOf(POOL_SIZE, 'general')
   const ledgerPool = poolOf(LEDGER_POOL_SIZE, 'ledger')
-  const prismaPool = poolOf(POOL_SIZE, 'prisma')
+  const prismaPool = poolOf(POOL_SIZE, 'prisma', Math.max(connectMs, PERSON_CONNECT_MS))
   const prisma = new PrismaClient({ adapter: new PrismaPg(prismaPool), log: [] })
   return {
     prisma,

@@ -40,6 +40,8 @@ export const errorCatalogue = {
   expired_api_key: entry(401, 'authentication_error', 'key'),
   not_signed_in: entry(401, 'authentication_error', 'buyer'),
   invalid_credentials: entry(401, 'authentication_error', 'buyer'),
+  two_factor_required: entry(401, 'authentication_error', 'buyer'),
+  email_unverified: entry(403, 'permission_error', 'buyer'),
   forbidden: entry(403, 'permission_error', 'key'),
   model_not_allowed: entry(403, 'permission_error', 'key'),
   // What they asked for
@@ -60,6 +62,7 @@ export const errorCatalogue = {
   upstream_failed: entry(502, 'server_error', 'provider', true),
   upstream_timeout: entry(504, 'server_error', 'provider', true),
   internal_error: entry(500, 'server_error', 'platform', true),
+  not_implemented: entry(501, 'server_error', 'platform'),
 } as const satisfies Record<string, CatalogueEntry>
 
 export type ErrorCode = keyof typeof errorCatalogue

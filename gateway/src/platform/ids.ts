@@ -4,7 +4,22 @@
  */
 import { randomFillSync } from 'node:crypto'
 
-export type IdPrefix = 'gen-' | 'org-' | 'usr-' | 'key-' | 'lst-' | 'jrn-' | 'ses-' | 'aud-' | 'cas-' | 'prc-'
+export type IdPrefix =
+  | 'gen-'
+  | 'org-'
+  | 'usr-'
+  | 'key-'
+  | 'lst-'
+  | 'jrn-'
+  | 'ses-'
+  | 'aud-'
+  | 'cas-'
+  | 'prc-'
+  | 'pay-'
+  | 'mal-'
+  | 'alr-'
+  | 'cat-'
+  | 'top-'
 
 // Crockford's alphabet in lower case: no i, l, o, u, so an id read aloud stays the same id.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -32,6 +47,14 @@ export function uuidv7(nowMs: number = Date.now()): string {
   const version = HEX[0x70 | ((pool[at] as number) & 0x0f)] as string
   const variant = HEX[0x80 | ((pool[at + 2] as number) & 0x3f)] as string
   return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(1)}-${variant}${hex(3)}-${hex(4)}${hex(5)}${hex(6)}${hex(7)}${hex(8)}${hex(9)}`
+}
+
+/** The least UUID of a moment: whatever happened then or later has a greater one. */
+export function firstIdAt(ms: number): string {
+  const time = Math.min(Math.max(0, Math.floor(ms)), 0xffff_ffff_ffff)
+    .toString(16)
+    .padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`
 }
 
 /** Shows a UUID to the outside: `formatId('gen-', uuid)`. */

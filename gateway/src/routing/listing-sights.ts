@@ -18,7 +18,7 @@ const MAX_OFFERS = 500
 const STATE_LIMIT = 100_000
 
 // What says nothing about the listing: its buyer left, asked for what cannot be, or we failed.
-const UNCOUNTED: ReadonlySet<string> = new Set(['client_gone', 'user_error', 'own_fault'])
+export const UNCOUNTED: ReadonlySet<string> = new Set(['client_gone', 'user_error', 'own_fault'])
 
 export interface ListingHours extends ListingSights {
   attempted(attempt: EndedAttempt): void

@@ -184,7 +184,12 @@ function poolOffer(deps: PoolsDeps, model: Model, offer: Offer, nowMs: number): 
 
 type Stand = Pick<PoolOffer, 'standing' | 'headroom' | 'share'> & { untilMs?: number }
 
-function stand({ rests, breakers, capacity }: PoolsDeps, offer: Offer, nowMs: number): Stand {
+/** How an offer stands at this moment. */
+export function stand(
+  { rests, breakers, capacity }: Pick<PoolsDeps, 'rests' | 'breakers' | 'capacity'>,
+  offer: Offer,
+  nowMs: number,
+): Stand {
   const rest = rests.restOf(offer)
   if (rest) return { standing: rest.reason, headroom: 0, share: 0, ...until(rest.untilMs) }
   const breaker = breakers.standing(offer)

@@ -1,34 +1,32 @@
 /** `GET /api/receipts/{id}` for who paid, and the public keys for everybody. */
 import { type Request, Router } from 'express'
-import { z } from 'zod'
-import { validate } from '../http/validate.ts'
+import { type Door, sent, serveOperation } from '../http/serve-operation.ts'
 import type { Caller } from '../keys/verify.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { bearerOf } from '../users/bearer.ts'
 import type { Sessions } from '../users/sessions.ts'
+import { getReceipt } from './api.ts'
 import { compactJws, receiptJson } from './receipt.ts'
 import { type Asker, keyAsker, type Receipts } from './receipts.ts'
 
 export interface ReceiptRoutesDeps {
+  door: Door
   receipts: Pick<Receipts, 'get'>
   sessions: Pick<Sessions, 'principalOf'>
   /** Throws 401 for a key that is none, 503 when nobody can say. */
   verifyKey: (token: string) => Caller | Promise<Caller>
 }
 
-const receiptQuery = z.strictObject({ format: z.enum(['json', 'jws']).default('json') })
-
-/** Routes relative to `/api`. */
 export function createReceiptRoutes(deps: ReceiptRoutesDeps): Router {
   const router = Router()
-  router.get('/receipts/:id', async (request, response) => {
-    const { format } = validate(receiptQuery, request.query)
-    const receipt = await deps.receipts.get(request.params.id, await askerOf(deps, request))
+  serveOperation(router, deps.door, getReceipt, async ({ query, params, request, response }) => {
+    const receipt = await deps.receipts.get(String(params.id), await askerOf(deps, request))
     // It never changes, but it is the buyer's alone.
     response.setHeader('cache-control', 'private, max-age=31536000, immutable')
     response.vary('authorization')
-    if (format === 'jws') response.type('application/jose').send(compactJws(receipt))
+    if (query.format === 'jws') response.type('application/jose').send(compactJws(receipt))
     else response.type('application/json').send(receiptJson(receipt))
+    return sent
   })
   return router
 }

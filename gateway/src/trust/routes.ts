@@ -1,24 +1,16 @@
-/** Cases against listings: one's own for sellers, everybody's for operators. Paths relative to `/api`. */
-import { type Request, type RequestHandler, Router } from 'express'
+/** Cases against listings: one's own for sellers, everybody's for operators. */
+import { Router } from 'express'
 import { cursorId, pageOf } from '../audit/page.ts'
-import { userOf } from '../http/principal.ts'
-import { validate } from '../http/validate.ts'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId, parseId } from '../platform/ids.ts'
+import { disputeCase, getCase, listCases, resolveCase, type TrustCase } from './api.ts'
 import type { Cases } from './cases.ts'
-import { disputeBody, listCasesQuery, resolveBody } from './schema.ts'
 import type { CaseRow } from './trust-store.ts'
 
-export function createTrustRoutes({
-  cases,
-  authenticate,
-}: {
-  cases: Cases
-  authenticate: RequestHandler
-}): Router {
+export function createTrustRoutes({ cases, door }: { cases: Cases; door: Door }): Router {
   const router = Router()
-  router.get('/trust/cases', authenticate, async (request, response) => {
-    const { limit, cursor, state, listing } = validate(listCasesQuery, request.query)
+  serveOperation(router, door, listCases, async ({ query: { limit, cursor, state, listing }, user }) => {
     const beforeId = cursorId('cas-', cursor)
     const rows = await cases.list(
       {
@@ -27,32 +19,30 @@ export function createTrustRoutes({
         ...(state ? { state } : {}),
         ...(listing ? { listingId: listingNamed(listing) } : {}),
       },
-      userOf(response),
+      user,
     )
-    response.json(pageOf(rows, limit, showCase))
+    return pageOf(rows, limit, showCase)
   })
-  router.get('/trust/cases/:id', authenticate, async (request, response) => {
-    response.json(showCase(await cases.get(idOf(request), userOf(response))))
-  })
-  router.post('/trust/cases/:id/dispute', authenticate, async (request, response) => {
-    const { reason } = validate(disputeBody, request.body ?? {})
-    response.json(showCase(await cases.dispute(idOf(request), reason, userOf(response))))
-  })
-  router.post('/trust/cases/:id/resolve', authenticate, async (request, response) => {
-    const resolution = validate(resolveBody, request.body ?? {})
-    response.json(showCase(await cases.resolve(idOf(request), resolution, userOf(response))))
-  })
+  serveOperation(router, door, getCase, async ({ params, user }) =>
+    showCase(await cases.get(idOf(params), user)),
+  )
+  serveOperation(router, door, disputeCase, async ({ params, body, user }) =>
+    showCase(await cases.dispute(idOf(params), body.reason, user)),
+  )
+  serveOperation(router, door, resolveCase, async ({ params, body, user }) =>
+    showCase(await cases.resolve(idOf(params), body, user)),
+  )
   return router
 }
 
-function showCase(row: CaseRow) {
+function showCase(row: CaseRow): TrustCase {
   const reserved = row.reserves.filter(({ state }) => state === 'held')
   return {
     id: formatId('cas-', row.id),
     listingId: formatId('lst-', row.listingId),
     model: row.model,
     kind: row.kind,
-    state: row.state,
+    state: row.state as TrustCase['state'],
     quarantined: row.quarantined,
     evidence: row.evidence,
     reservedNanos: reserved.reduce((sum, { amountNanos }) => sum + amountNanos, 0n).toString(),
@@ -64,8 +54,8 @@ function showCase(row: CaseRow) {
   }
 }
 
-function idOf(request: Request): string {
-  const id = parseId('cas-', String(request.params.id))
+function idOf({ id: named }: Record<string, string>): string {
+  const id = parseId('cas-', String(named))
   if (id) return id
   throw new GatewayError('not_found', 'There is no such case. GET /api/trust/cases lists yours.')
 }

@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import { formatId } from '../platform/ids.ts'
+import type { JobBoard } from '../platform/job-board.ts'
 import type { Logger } from '../platform/logger.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { EndedAttempt } from '../routing/leases.ts'
@@ -26,6 +27,7 @@ export interface TrustDeps {
   metrics: Pick<Metrics, 'samples' | 'counter'>
   clock: Clock
   logger: Logger
+  jobs: Pick<JobBoard, 'watch'>
 }
 
 export interface Trust {
@@ -56,14 +58,14 @@ export async function createTrust(deps: TrustDeps): Promise<Trust> {
     if (weighed !== 'nothing') reputations.ended(attempt)
   }
 
-  async function tidy(): Promise<void> {
+  const tidy = deps.jobs.watch({ name: 'Write down trust', everyMs: SAVE_EVERY_MS }, async () => {
     const changed = records.changed()
     if (changed.length > 0) await saveRecords(database, changed.map(writeRecord), clock.nowMs())
     const moved = reputations.changed()
     if (moved.length > 0) await saveReputations(database, moved)
     await cases.followMoney()
     await cases.load()
-  }
+  })
 
   reputations.restore(await loadReputations(database, MAX_OFFERS))
   records.restore((await loadRecords(database, MAX_RECORDS)).flatMap((row) => readRecord(row) ?? []))

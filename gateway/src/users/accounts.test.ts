@@ -195,6 +195,10 @@ test('nobody can remove the last operator', async () => {
     .send({ operator: false })
   expect([lost.status, lost.body.error.code]).toEqual([409, 'conflict'])
   expect((await request(people.app).delete(`/api/users/${body.id}`).set(operator)).status).toBe(409)
+  // Somebody who has not taken up his invitation cannot let anybody in.
+  const invited = await createUser({ operator: true, invite: true, password: undefined })
+  expect((await request(people.app).delete(`/api/users/${body.id}`).set(operator)).status).toBe(409)
+  expect((await request(people.app).delete(`/api/users/${invited.id}`).set(operator)).status).toBe(200)
 })
 
 test('two operators who remove each other at the same moment do not both succeed', async () => {
@@ -374,6 +378,16 @@ test('a user whose money is all held, or all gone, is closed and not deleted', a
   expect((await request(people.app).delete(`/api/users/${former.id}`).set(operator)).body.outcome).toBe(
     'closed',
   )
+})
+
+test('a user whose top-up a crash left out of the books is closed and not deleted', async () => {
+  const { id, email } = await createUser()
+  const user = await people.users.accounts.findByEmail(email)
+  const { organisationId = '', id: userId = '' } = user ?? {}
+  const topup = { id: uuidv7(), organisationId, userId, amountNanos: 5n, idempotencyKey: 'a' }
+  await testDatabase.database.prisma.topup.create({ data: { ...topup, createdAt: new Date() } })
+  const gone = await request(people.app).delete(`/api/users/${id}`).set(operator)
+  expect([gone.status, gone.body.outcome]).toEqual([200, 'closed'])
 })
 
 test('a user who never did anything is deleted, and the address is free again', async () => {

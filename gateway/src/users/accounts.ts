@@ -7,15 +7,18 @@ import { GatewayError } from '../platform/errors.ts'
 import { formatId } from '../platform/ids.ts'
 import type { Auth } from './auth.ts'
 import { generatePassword } from './generate-password.ts'
+import type { Invitations } from './invitations.ts'
+import type { IssuedLink, Links } from './links.ts'
 import type { PasswordQueue } from './password-queue.ts'
 import { firstOperator } from './schema.ts'
+import { deleteSessions } from './session-store.ts'
 import type { Sessions } from './sessions.ts'
 import {
   closeUser,
-  deleteSessions,
   deleteUser,
   findUser,
   hasListings,
+  hasTopups,
   insertUser,
   inTransaction,
   listUsers,
@@ -25,7 +28,9 @@ import {
   setOperator,
   setPasswordHash,
   setRoles,
+  setVerified,
   type Transaction,
+  type UserFilter,
   type UserRecord,
   updateProfile,
 } from './store.ts'
@@ -37,8 +42,10 @@ export type GrantableRole = Extract<Role, 'buyer' | 'seller'>
 export interface UserDraft {
   email: string
   name: string
-  /** Without one we make one. */
+  /** Without one we make one, or none with `invite`. */
   password?: string | undefined
+  /** The person gets a mail and chooses the password. */
+  invite?: boolean | undefined
   roles?: readonly GrantableRole[] | undefined
   operator?: boolean | undefined
 }
@@ -52,10 +59,11 @@ export interface UserChanges {
   password?: string | true | undefined
 }
 
-/** `password` is there when we made it: shown once, kept nowhere. */
+/** `password` is there when we made it: shown once, kept nowhere. `invitation` when one was sent. */
 export interface UserAnswer {
   user: UserRecord
   password?: string
+  invitation?: IssuedLink
 }
 
 export interface Accounts {
@@ -64,9 +72,11 @@ export interface Accounts {
   /** Throws `not_found`. */
   get(id: string): Promise<UserRecord>
   findByEmail(email: string): Promise<UserRecord | undefined>
-  list(page: { limit: number; beforeId?: string; search?: string }): Promise<UserRecord[]>
+  list(filter: UserFilter): Promise<UserRecord[]>
   /** Throws `not_found`, or `conflict` for a closed user, a taken address, or the last operator. */
   update(id: string, changes: UserChanges, actor: Actor): Promise<UserAnswer>
+  /** What `remove` would do with the user now. */
+  removalOf(user: UserRecord): Promise<'closed' | 'deleted'>
   /** Closes a user with money, holds, history or listings; deletes any other. Throws as `update`. */
   remove(id: string, actor: Actor): Promise<'closed' | 'deleted'>
   /** The platform organisation and one operator, made once; later calls find the operator there is and change nothing. */
@@ -84,19 +94,23 @@ export interface AccountsDeps {
   passwordQueue: PasswordQueue
   wallets: Pick<Wallets, 'isTouched'>
   sessions: Pick<Sessions, 'forgetUser'>
+  links: Pick<Links, 'end'>
+  invitations: Pick<Invitations, 'send'>
 }
 
 /** Users, their personal organisation and their roles. */
 export function createAccounts(deps: AccountsDeps): Accounts {
-  const { database, auth, audit, clock, passwordQueue, wallets, sessions } = deps
+  const { database, auth, audit, clock, passwordQueue, wallets, sessions, links, invitations } = deps
   const hashed = (password: string) => passwordQueue.run(() => auth.hashPassword(password))
 
   async function insert(
     transaction: Transaction,
-    { draft, passwordHash, actor }: { draft: UserDraft; passwordHash: string; actor: Actor },
+    { draft, passwordHash, actor }: { draft: UserDraft; passwordHash: string | null; actor: Actor },
   ): Promise<UserRecord> {
     const { email, name, roles = ['buyer'], operator = false } = draft
-    const id = await insertUser(transaction, { email, name, roles, passwordHash, nowMs: clock.nowMs() })
+    const nowMs = clock.nowMs()
+    const emailVerified = true // an operator vouches for the address
+    const id = await insertUser(transaction, { email, name, roles, passwordHash, emailVerified, nowMs })
     if (operator) {
       await lockPlatform(transaction)
       await setOperator(transaction, id, true)
@@ -108,8 +122,24 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     return found(await findUser(transaction, { id }))
   }
 
+  async function removalOf(client: Transaction, { organisationId }: UserRecord) {
+    const keep =
+      (await hasListings(client, organisationId)) ||
+      (await hasTopups(client, organisationId)) ||
+      (await wallets.isTouched(organisationId))
+    return keep ? 'closed' : 'deleted'
+  }
+
   return {
     async create(draft, actor) {
+      if (draft.invite) {
+        return refusingTakenAddress(() =>
+          inTransaction(database, async (transaction) => {
+            const user = await insert(transaction, { draft, passwordHash: null, actor })
+            return { user, invitation: await invitations.send(transaction, user, actor) }
+          }),
+        )
+      }
       const password = draft.password ?? generatePassword()
       const passwordHash = await hashed(password)
       const user = await refusingTakenAddress(() =>
@@ -126,6 +156,8 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       const user = await refusingTakenAddress(() =>
         inTransaction(database, async (transaction) => {
           await change(transaction, { id, changes, passwordHash })
+          // A link that went to the old address, or was asked for because of the old password, is no way in.
+          if (changes.email !== undefined || passwordHash !== undefined) await links.end(transaction, id)
           const detail = { ...changes, ...(passwordHash === undefined ? {} : { password: 'changed' }) }
           await audit.record({ actor, action: 'user.updated', subject: subjectOf(id), detail }, transaction)
           return found(await findUser(transaction, { id }))
@@ -134,18 +166,17 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       sessions.forgetUser(id)
       return changes.password === true && password !== undefined ? { user, password } : { user }
     },
+    removalOf: (user) => removalOf(database.prisma, user),
     async remove(id, actor) {
       const ended = await inTransaction(database, async (transaction) => {
         const user = await openUser(transaction, id)
         if (user.roles.includes('operator')) await leaveOneOperator(transaction, id)
         // A credit that is being booked waits here or is seen below, see wallets.ts.
         await lockOrganisation(transaction, user.organisationId)
+        await links.end(transaction, id)
         await closeUser(transaction, user, clock.nowMs())
-        const keep =
-          (await hasListings(transaction, user.organisationId)) ||
-          (await wallets.isTouched(user.organisationId))
-        if (!keep) await deleteUser(transaction, user)
-        const how = keep ? 'closed' : 'deleted'
+        const how = await removalOf(transaction, user)
+        if (how === 'deleted') await deleteUser(transaction, user)
         const detail = { email: user.email }
         await audit.record({ actor, action: `user.${how}`, subject: subjectOf(id), detail }, transaction)
         return how
@@ -192,6 +223,8 @@ async function change(
   }
   if (passwordHash !== undefined) {
     await setPasswordHash(transaction, id, passwordHash)
+    // The operator who gives a password vouches for the address, as when the user was made.
+    await setVerified(transaction, id)
     await deleteSessions(transaction, id)
   }
 }

@@ -4,6 +4,7 @@ import type { Database } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { uuidv7 } from '../platform/ids.ts'
 import type { Logger } from '../platform/logger.ts'
+import { plainCode } from './backup-codes.ts'
 import { PASSWORD_MAX_CHARACTERS, PASSWORD_MIN_CHARACTERS } from './schema.ts'
 import { createStorageGuard } from './without-async-hooks.ts'
 
@@ -12,11 +13,19 @@ const SESSION_IDLE_S = 12 * 3600
 /** … and a use moves its end once an hour at most. */
 const SESSION_RENEW_S = 3600
 const ADDRESS_HEADER = 'x-client-address'
+const CODE_HEADER = 'x-second-factor'
 const USER_AGENT_MAX_CHARACTERS = 300
 
 export interface Visitor {
   address: string
   userAgent?: string | undefined
+}
+
+export interface Credentials {
+  email: string
+  password: string
+  /** Of the second factor. */
+  code?: string | undefined
 }
 
 export interface SignedIn {
@@ -28,8 +37,8 @@ export interface SignedIn {
 }
 
 export interface Auth {
-  /** Throws `invalid_credentials` with one message for every reason. */
-  signIn(credentials: { email: string; password: string }, visitor: Visitor): Promise<SignedIn>
+  /** Throws `invalid_credentials` with one message for every reason, or what `mayEnter` throws. */
+  signIn(credentials: Credentials, visitor: Visitor): Promise<SignedIn>
   /** The live session of a `Cookie` header, its end moved when due. */
   sessionOf(cookie: string, visitor: Visitor): Promise<SignedIn | undefined>
   hashPassword(password: string): Promise<string>
@@ -50,8 +59,8 @@ export function createAuth({
   sessionSecret: string
   publicUrl: string
   logger: Logger
-  /** Asked before a session is made, when the password was right. */
-  mayEnter: (userId: string) => Promise<boolean>
+  /** Asked before a session is made, when the password was right. What it throws is for the caller. */
+  mayEnter: (userId: string, code: string | undefined) => Promise<boolean>
 }): Auth {
   const auth = betterAuth({
     ...fixedOptions,
@@ -60,7 +69,14 @@ export function createAuth({
     secret: sessionSecret,
     database: prismaAdapter(database.prisma, { provider: 'postgresql' }),
     databaseHooks: {
-      session: { create: { before: async ({ userId }) => ((await mayEnter(userId)) ? undefined : false) } },
+      session: {
+        create: {
+          async before({ userId }, call) {
+            const code = call?.headers?.get(CODE_HEADER) ?? undefined
+            return (await mayEnter(userId, code)) ? undefined : false
+          },
+        },
+      },
     },
     // Its arguments may carry what a log must not hold; its words are enough.
     logger: { log: (level, message) => logger.debug({ level }, `better-auth: ${message}`) },
@@ -76,11 +92,14 @@ export function createAuth({
   }
 
   return {
-    async signIn(credentials, visitor) {
+    async signIn({ email, password, code }, visitor) {
       try {
         const headers = headersOf(visitor)
+        // A header takes no letter of any other alphabet.
+        if (code !== undefined) headers.set(CODE_HEADER, plainCode(code))
         return await guarded(async () => {
-          const answer = await auth.api.signInEmail({ body: credentials, headers, returnHeaders: true })
+          const body = { email, password }
+          const answer = await auth.api.signInEmail({ body, headers, returnHeaders: true })
           return signedIn(answer.response.token, answer.headers.getSetCookie())
         })
       } catch (cause) {

@@ -50,6 +50,14 @@ test('one address that tries many accounts is stopped after twenty', () => {
   expect(refusalOf('somebody else', '192.0.2.2')).toBeUndefined()
 })
 
+test('a flood of refused attempts makes nobody forget what was counted', () => {
+  for (let attempt = 0; attempt < 5; attempt += 1) fail('ada', '192.0.2.1')
+  for (let attempt = 0; attempt < 30_000; attempt += 1) refusalOf(`made up ${attempt}`, '192.0.2.2')
+  for (let attempt = 0; attempt < 20; attempt += 1) fail(`user ${attempt}`, '192.0.2.3')
+  for (let attempt = 0; attempt < 30_000; attempt += 1) refusalOf(`invented ${attempt}`, '192.0.2.3')
+  expect(refusalOf('ada', '192.0.2.1')?.code).toBe('rate_limit_exceeded')
+})
+
 test('many addresses that try one account are stopped after fifty', () => {
   for (let attempt = 0; attempt < 50; attempt += 1) fail('ada', `192.0.2.${attempt}`)
   expect(refusalOf('ada', '198.51.100.1')?.code).toBe('rate_limit_exceeded')

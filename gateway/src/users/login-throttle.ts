@@ -29,16 +29,25 @@ export interface LoginAttempt {
   undecided(): void
 }
 
+export interface ThrottleOptions {
+  clock: Clock
+  /** How many from everywhere for one account. */
+  accountMax?: number
+  /** What there was too much of. */
+  what?: string
+}
+
 /** Counts failed sign-ins in windows of 15 minutes. An attempt counts until it has succeeded, so parallel guesses count too. */
-export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle {
+export function createLoginThrottle({
+  clock,
+  accountMax = ACCOUNT_MAX,
+  what = 'failed sign-ins',
+}: ThrottleOptions): LoginThrottle {
   const failures = new LRUCache<string, Failures>({ max: ENTRIES_MAX })
 
   function entryOf(name: string, nowMs: number): Failures {
     const known = failures.get(name)
-    if (known && known.resetsAtMs > nowMs) return known
-    const fresh = { count: 0, resetsAtMs: nowMs + WINDOW_MS }
-    failures.set(name, fresh)
-    return fresh
+    return known && known.resetsAtMs > nowMs ? known : { count: 0, resetsAtMs: nowMs + WINDOW_MS }
   }
 
   return {
@@ -46,15 +55,23 @@ export function createLoginThrottle({ clock }: { clock: Clock }): LoginThrottle 
       const nowMs = clock.monotonicMs()
       const network = networkOf(address)
       const limits = [
-        { entry: entryOf(`pair ${account} ${network}`, nowMs), max: PAIR_MAX },
-        { entry: entryOf(`address ${network}`, nowMs), max: ADDRESS_MAX },
-        { entry: entryOf(`account ${account}`, nowMs), max: ACCOUNT_MAX },
-      ]
+        { name: `pair ${account} ${network}`, max: PAIR_MAX },
+        { name: `address ${network}`, max: ADDRESS_MAX },
+        { name: `account ${account}`, max: accountMax },
+      ].map(({ name, max }) => ({ name, max, entry: entryOf(name, nowMs) }))
       const spent = limits.filter(({ entry, max }) => entry.count >= max)
-      if (spent.length > 0) throw tooMany(Math.max(...spent.map(({ entry }) => entry.resetsAtMs)) - nowMs)
-      for (const { entry } of limits) entry.count += 1
+      if (spent.length > 0)
+        throw tooMany(what, Math.max(...spent.map(({ entry }) => entry.resetsAtMs)) - nowMs)
+      // Only now: what is refused is not kept, or a flood of it would push out what was counted.
+      for (const { name, entry } of limits) {
+        entry.count += 1
+        failures.set(name, entry)
+      }
       const giveBack = () => {
-        for (const { entry } of limits) entry.count = Math.max(0, entry.count - 1)
+        for (const { name, entry } of limits) {
+          entry.count = Math.max(0, entry.count - 1)
+          if (entry.count === 0 && failures.get(name) === entry) failures.delete(name)
+        }
       }
       return {
         succeeded() {
@@ -78,9 +95,9 @@ function networkOf(address: string): string {
   return [...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':')
 }
 
-function tooMany(retryAfterMs: number): GatewayError {
+function tooMany(what: string, retryAfterMs: number): GatewayError {
   const minutes = Math.ceil(retryAfterMs / 60_000)
-  return new GatewayError('rate_limit_exceeded', `Too many failed sign-ins. Try again in ${minutes} min.`, {
+  return new GatewayError('rate_limit_exceeded', `Too many ${what}. Try again in ${minutes} min.`, {
     retryAfterMs,
   })
 }

@@ -1,13 +1,16 @@
-import { type RequestHandler, Router } from 'express'
+import { Router } from 'express'
+import type { Door } from '../http/serve-operation.ts'
 import { createAccountRoutes } from './account-routes.ts'
 import { createSessionRoutes } from './session-routes.ts'
+import { createSignInRoutes } from './sign-in-routes.ts'
 import { createStatementRoutes } from './statement-routes.ts'
 import type { Users } from './users.ts'
 import { createWalletRoutes } from './wallet-routes.ts'
 
 export interface UserRoutesDeps {
   users: Users
-  authenticate: RequestHandler
+  door: Door
+  version: string
 }
 
 /**
@@ -16,6 +19,7 @@ export interface UserRoutesDeps {
  */
 export function createUserRoutes(deps: UserRoutesDeps): Router {
   const router = Router()
+  router.use(createSignInRoutes(deps))
   router.use(createSessionRoutes(deps))
   router.use(createAccountRoutes(deps))
   router.use(createWalletRoutes(deps))

@@ -32,12 +32,34 @@ const newPassword = z
 /** From the environment: what could not sign in later must fail at the start. */
 export const firstOperator = z.strictObject({ email: emailAddress, password: newPassword })
 
+/** Six digits of an app, or a backup code, with or without blanks and dashes. */
+const givenCode = z.string().trim().min(1).max(64)
+
 export const loginBody = z.strictObject({
   email: z.string().trim().toLowerCase().max(254),
   password: givenPassword,
+  code: givenCode.optional().meta({ description: 'Needed when the answer was `two_factor_required`.' }),
 })
 
+export const codeBody = z.strictObject({ code: givenCode })
+export const ownPasswordBody = z.strictObject({ password: givenPassword })
 export const passwordBody = z.strictObject({ currentPassword: givenPassword, newPassword })
+
+export const signUpBody = z.strictObject({
+  email: emailAddress,
+  name: displayName(),
+  password: newPassword,
+})
+export const resetBody = z.strictObject({ email: emailAddress })
+
+/** Ours have 43; nothing longer is worth a hash. */
+const linkToken = z.string().min(1).max(128)
+export const linkBody = z.strictObject({
+  kind: z.enum(['invitation', 'reset', 'verification']),
+  token: linkToken,
+})
+export const verifyBody = z.strictObject({ token: linkToken, password: givenPassword })
+export const newPasswordBody = z.strictObject({ token: linkToken, password: newPassword })
 
 export const profileBody = z.strictObject({ name: displayName() })
 
@@ -46,13 +68,19 @@ const grantableRoles = z
   .max(2)
   .transform((roles) => [...new Set(roles)])
 
-export const createUserBody = z.strictObject({
-  email: emailAddress,
-  name: displayName(),
-  password: newPassword.optional(),
-  roles: grantableRoles.default(['buyer']),
-  operator: z.boolean().default(false),
-})
+export const createUserBody = z
+  .strictObject({
+    email: emailAddress,
+    name: displayName(),
+    password: newPassword.optional(),
+    invite: z.boolean().default(false).meta({ description: 'By mail; the person chooses the password.' }),
+    roles: grantableRoles.default(['buyer']),
+    operator: z.boolean().default(false),
+  })
+  .refine(({ invite, password }) => !invite || password === undefined, {
+    path: ['password'],
+    error: 'is chosen by who is invited; leave it out',
+  })
 
 export const updateUserBody = z
   .strictObject({
@@ -65,7 +93,13 @@ export const updateUserBody = z
   })
   .refine((body) => Object.keys(body).length > 0, 'name at least one field to change')
 
-export const listUsersQuery = pageQuery.extend({ q: queryText(100).optional() })
+export const userState = z.enum(['active', 'invited', 'unverified', 'closed'])
+
+export const listUsersQuery = pageQuery.extend({
+  q: queryText(100).optional(),
+  state: userState.optional(),
+  role: z.enum(['buyer', 'seller', 'operator']).optional(),
+})
 
 const FIRST_YEAR = 2000
 const LAST_YEAR = 9000

@@ -1,81 +1,86 @@
-import { type Request, type RequestHandler, type Response, Router } from 'express'
-import { userOf } from '../http/principal.ts'
-import { validate } from '../http/validate.ts'
+import { Router } from 'express'
+import { type Door, serveOperation } from '../http/serve-operation.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId, parseId } from '../platform/ids.ts'
-import type { Visitor } from './auth.ts'
-import { refuseCrossSite, requireSameOrigin } from './same-origin.ts'
-import { loginBody, passwordBody, profileBody } from './schema.ts'
-import type { Grant } from './sessions.ts'
+import {
+  beginTwoFactor,
+  changePassword,
+  confirmTwoFactor,
+  disableTwoFactor,
+  endOtherSessions,
+  endSession,
+  getMe,
+  getTwoFactor,
+  listSessions,
+  renewBackupCodes,
+  updateMe,
+} from './account-api.ts'
 import { showSession, showUser } from './show-user.ts'
 import type { Users } from './users.ts'
+import { visitorOf } from './visitor.ts'
 
-/** Signing in and out, and what people do with their own account. Paths relative to `/api`. */
-export function createSessionRoutes({
-  users,
-  authenticate,
-}: {
-  users: Users
-  authenticate: RequestHandler
-}): Router {
-  const { sessions, accounts, mode, publicHost } = users
+/** What people do with their own account. Paths relative to `/api`. */
+export function createSessionRoutes({ users, door }: { users: Users; door: Door }): Router {
+  const { sessions, accounts, mode } = users
   const router = Router()
 
-  const giveToken = (response: Response, { token, expiresInS, user, cookies }: Grant) => {
-    if (cookies.length > 0) response.setHeader('set-cookie', cookies)
-    response.setHeader('cache-control', 'no-store')
-    response.json({ token, tokenType: 'Bearer', expiresInS, user: { ...showUser(user), mode } })
-  }
-
-  router.post('/login', async (request, response) => {
-    refuseCrossSite(request.headers)
-    giveToken(response, await sessions.signIn(validate(loginBody, request.body ?? {}), visitorOf(request)))
-  })
-  // The one route that a cookie opens: it changes nothing, and only our own pages can read the answer.
-  router.post('/token', async (request, response) => {
-    requireSameOrigin(request.headers, publicHost)
-    giveToken(response, await sessions.renew(request.headers.cookie, visitorOf(request)))
-  })
-  router.post('/logout', authenticate, async (_request, response) => {
-    response.setHeader('set-cookie', await sessions.signOut(userOf(response)))
-    response.status(204).end()
-  })
-
-  router.get('/me', authenticate, async (_request, response) => {
-    const { userId, sessionId } = userOf(response)
+  serveOperation(router, door, getMe, async ({ user: { userId, sessionId } }) => {
     const user = await accounts.get(userId)
-    response.json({ ...showUser(user), mode, sessionId: formatId('ses-', sessionId) })
+    return { ...showUser(user), mode, sessionId: formatId('ses-', sessionId) }
   })
-  router.patch('/me', authenticate, async (request, response) => {
-    const principal = userOf(response)
-    const { user } = await accounts.update(
-      principal.userId,
-      validate(profileBody, request.body ?? {}),
-      principal,
-    )
-    response.json({ ...showUser(user), mode })
+  serveOperation(router, door, updateMe, async ({ user: principal, body }) => {
+    const { user } = await accounts.update(principal.userId, body, principal)
+    return { ...showUser(user), mode }
   })
-  router.post('/me/password', authenticate, async (request, response) => {
-    const principal = userOf(response)
-    await sessions.changePassword(principal, validate(passwordBody, request.body ?? {}), visitorOf(request))
-    response.status(204).end()
+  serveOperation(router, door, changePassword, async ({ user, body, request }) => {
+    await sessions.changePassword(user, body, visitorOf(request))
+    return undefined
   })
 
-  router.get('/sessions', authenticate, async (_request, response) => {
-    const { userId, sessionId } = userOf(response)
+  serveOperation(router, door, listSessions, async ({ user: { userId, sessionId } }) => {
     const own = await sessions.list(userId)
-    response.json({ data: own.map((session) => showSession(session, sessionId)) })
+    return { data: own.map((session) => showSession(session, sessionId)) }
   })
-  router.delete('/sessions/:id', authenticate, async (request, response) => {
-    const principal = userOf(response)
-    const id = parseId('ses-', String(request.params.id))
+  serveOperation(router, door, endSession, async ({ user, params }) => {
+    const id = parseId('ses-', String(params.id))
     if (!id) throw new GatewayError('not_found', 'You have no such session. GET /api/sessions lists yours.')
-    await sessions.end(principal, id)
-    response.status(204).end()
+    await sessions.end(user, id)
+    return undefined
   })
+  serveOperation(router, door, endOtherSessions, async ({ user }) => {
+    await sessions.endOthers(user)
+    return undefined
+  })
+  serveSecondFactor(router, users, door)
   return router
 }
 
-function visitorOf(request: Request): Visitor {
-  return { address: request.ip ?? 'unknown', userAgent: request.headers['user-agent'] }
+/** Turning it on needs the password and a code; turning it off, or new backup codes, the password. */
+function serveSecondFactor(router: Router, users: Users, door: Door): void {
+  const { sessions, accounts, secondFactor } = users
+  serveOperation(router, door, getTwoFactor, async ({ user }) => {
+    const { enabledAt, backupCodesLeft } = await secondFactor.stateOf(user.userId)
+    return { enabledAt: enabledAt?.toISOString() ?? null, backupCodesLeft }
+  })
+  serveOperation(router, door, beginTwoFactor, async ({ user, body, request }) => {
+    await sessions.requirePassword(user, body.password, visitorOf(request))
+    return secondFactor.begin(await accounts.get(user.userId))
+  })
+  serveOperation(router, door, confirmTwoFactor, async ({ user, body }) => {
+    const backupCodes = await secondFactor.confirm(user, body.code)
+    // The database has ended them; this node is told.
+    await sessions.endOthers(user)
+    await users.tellTwoFactor(await accounts.get(user.userId), true)
+    return { backupCodes }
+  })
+  serveOperation(router, door, renewBackupCodes, async ({ user, body, request }) => {
+    await sessions.requirePassword(user, body.password, visitorOf(request))
+    return { backupCodes: await secondFactor.renewBackupCodes(user) }
+  })
+  serveOperation(router, door, disableTwoFactor, async ({ user, body, request }) => {
+    await sessions.requirePassword(user, body.password, visitorOf(request))
+    if (await secondFactor.remove(user.userId, user))
+      await users.tellTwoFactor(await accounts.get(user.userId), false)
+    return undefined
+  })
 }

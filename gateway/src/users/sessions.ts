@@ -4,21 +4,24 @@ import type { Clock } from '../platform/clock.ts'
 import type { Database } from '../platform/database.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { formatId } from '../platform/ids.ts'
-import type { Auth, SignedIn, Visitor } from './auth.ts'
+import type { Auth, Credentials, SignedIn, Visitor } from './auth.ts'
 import { createFreshCache } from './fresh-cache.ts'
 import { createLoginThrottle, type LoginAttempt } from './login-throttle.ts'
 import type { PasswordQueue } from './password-queue.ts'
 import {
   deleteSession,
   deleteSessions,
-  findPasswordHash,
   findSession,
-  findUser,
-  inTransaction,
   listSessions,
   pruneSessions,
   type SessionRecord,
+} from './session-store.ts'
+import {
+  findPasswordHash,
+  findUser,
+  inTransaction,
   setPasswordHash,
+  type Transaction,
   type UserRecord,
 } from './store.ts'
 import { createTokens, TOKEN_LIFE_S } from './tokens.ts'
@@ -39,12 +42,17 @@ export interface Grant {
 }
 
 export interface Sessions {
-  /** Throws `invalid_credentials`, the same for every reason, or `rate_limit_exceeded`. */
-  signIn(credentials: { email: string; password: string }, visitor: Visitor): Promise<Grant>
+  /**
+   * Throws `invalid_credentials`, the same for every reason, or `rate_limit_exceeded`; and for who knows the password
+   * `two_factor_required` or `email_unverified`.
+   */
+  signIn(credentials: Credentials, visitor: Visitor): Promise<Grant>
   /** A fresh token for the session of a `Cookie` header. Throws `not_signed_in`. */
   renew(cookie: string | undefined, visitor: Visitor): Promise<Grant>
   /** The user behind a token, as the database knew him at most 4 s ago. Throws `not_signed_in`, or `unavailable`. */
   principalOf(token: string): Promise<UserPrincipal>
+  /** The same for who was named by something else that proves it. Throws as `principalOf`. */
+  principalBehind(subject: { userId: string; sessionId: string }): Promise<UserPrincipal>
   /** Ends the session; returns the `Set-Cookie` value that removes its cookie. */
   signOut(principal: UserPrincipal): Promise<string>
   /** Ends all other sessions of the user. Throws `invalid_credentials` when `currentPassword` is wrong. */
@@ -53,9 +61,13 @@ export interface Sessions {
     passwords: { currentPassword: string; newPassword: string },
     visitor: Visitor,
   ): Promise<void>
+  /** Throws `invalid_credentials` when it is not the user's password. */
+  requirePassword(principal: UserPrincipal, password: string, visitor: Visitor): Promise<void>
   list(userId: string): Promise<SessionRecord[]>
   /** Throws `not_found` when the user has no such session. */
   end(principal: UserPrincipal, sessionId: string): Promise<void>
+  /** Ends all sessions of the user but the one that asks. */
+  endOthers(principal: UserPrincipal): Promise<void>
   /** To be called when a user's roles, password or state changed, so that this node knows at once. */
   forgetUser(userId: string): void
 }
@@ -69,6 +81,8 @@ export interface SessionsDeps {
   clock: Clock
   sessionSecret: string
   passwordQueue: PasswordQueue
+  /** What else happens in the transaction in which a person changes the own password. */
+  onPasswordChanged: (transaction: Transaction, userId: string) => Promise<void>
 }
 
 /** Signing in and out. The cookie opens only the way to a token; the token opens `/api`, as long as its session lives. */
@@ -79,6 +93,7 @@ export function createSessions({
   clock,
   sessionSecret,
   passwordQueue,
+  onPasswordChanged,
 }: SessionsDeps): Sessions {
   const tokens = createTokens({ sessionSecret, clock })
   const throttle = createLoginThrottle({ clock })
@@ -90,10 +105,32 @@ export function createSessions({
   const forget = (matches: (principal: UserPrincipal) => boolean) =>
     lives.forget(({ principal }) => !principal || matches(principal))
 
+  const forgetOthers = ({ userId, sessionId }: UserPrincipal) =>
+    forget((other) => other.userId === userId && other.sessionId !== sessionId)
+
+  async function requirePassword(
+    { userId, password, param }: { userId: string; password: string; param: string },
+    { address }: Visitor,
+  ): Promise<void> {
+    await decide(throttle.take({ account: userId, address }), async () => {
+      const hash = await findPasswordHash(database.prisma, userId)
+      const check = () => auth.verifyPassword({ hash: hash ?? '', password })
+      if (hash && (await passwordQueue.run(check))) return
+      throw new GatewayError('invalid_credentials', 'The current password is wrong.', { param })
+    })
+  }
+
   async function grant({ userId, sessionId, cookies }: SignedIn): Promise<Grant> {
     const user = await findUser(database.prisma, { id: userId })
     if (!user || user.closedAt) throw signedOut()
     return { token: tokens.sign({ userId, sessionId }), expiresInS: TOKEN_LIFE_S, user, cookies }
+  }
+
+  async function principalBehind({ userId, sessionId }: { userId: string; sessionId: string }) {
+    const live = await lives.get(sessionId, () => readLiveness(database, sessionId))
+    if (!live.principal || live.principal.userId !== userId || live.endsAtMs <= clock.nowMs())
+      throw signedOut()
+    return live.principal
   }
 
   return {
@@ -108,13 +145,8 @@ export function createSessions({
       if (!session || hasAged(session.createdAt, clock.nowMs())) throw signedOut()
       return grant(session)
     },
-    async principalOf(token) {
-      const { userId, sessionId } = tokens.verify(token)
-      const live = await lives.get(sessionId, () => readLiveness(database, sessionId))
-      if (!live.principal || live.principal.userId !== userId || live.endsAtMs <= clock.nowMs())
-        throw signedOut()
-      return live.principal
-    },
+    principalOf: async (token) => principalBehind(tokens.verify(token)),
+    principalBehind,
     async signOut(principal) {
       await deleteSession(database.prisma, { id: principal.sessionId, userId: principal.userId })
       forget(({ sessionId }) => sessionId === principal.sessionId)
@@ -122,32 +154,31 @@ export function createSessions({
     },
     async changePassword(principal, { currentPassword, newPassword }, visitor) {
       const { userId, sessionId } = principal
-      const attempt = throttle.take({ account: userId, address: visitor.address })
-      await decide(attempt, async () => {
-        const hash = await findPasswordHash(database.prisma, userId)
-        const check = () => auth.verifyPassword({ hash: hash ?? '', password: currentPassword })
-        if (hash && (await passwordQueue.run(check))) return
-        throw new GatewayError('invalid_credentials', 'The current password is wrong.', {
-          param: 'currentPassword',
-        })
-      })
+      await requirePassword({ userId, password: currentPassword, param: 'currentPassword' }, visitor)
       const newHash = await passwordQueue.run(() => auth.hashPassword(newPassword))
       await inTransaction(database, async (transaction) => {
         await setPasswordHash(transaction, userId, newHash)
         await deleteSessions(transaction, userId, sessionId)
+        await onPasswordChanged(transaction, userId)
         await audit.record(
           { actor: principal, action: 'user.password_changed', subject: formatId('usr-', userId) },
           transaction,
         )
       })
-      forget((other) => other.userId === userId && other.sessionId !== sessionId)
+      forgetOthers(principal)
     },
+    requirePassword: ({ userId }, password, visitor) =>
+      requirePassword({ userId, password, param: 'password' }, visitor),
     list: (userId) => listSessions(database.prisma, userId, clock.nowMs()),
     async end({ userId }, sessionId) {
       const ended = await deleteSession(database.prisma, { id: sessionId, userId })
       if (!ended)
         throw new GatewayError('not_found', 'You have no such session. GET /api/sessions lists yours.')
       forget((other) => other.sessionId === sessionId)
+    },
+    async endOthers(principal) {
+      await deleteSessions(database.prisma, principal.userId, principal.sessionId)
+      forgetOthers(principal)
     },
     forgetUser: (userId) => forget((other) => other.userId === userId),
   }

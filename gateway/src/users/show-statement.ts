@@ -9,7 +9,7 @@ export function showStatement(
   return {
     organisation: formatId('org-', organisationId),
     account: head.side,
-    currency: 'USD',
+    currency: 'USD' as const,
     from: head.from?.toISOString() ?? null,
     to: head.to.toISOString(),
     opening: showBalances(head.opening),

@@ -1,5 +1,6 @@
 import { formatId } from '../platform/ids.ts'
-import type { SessionRecord, UserRecord } from './store.ts'
+import type { SessionRecord } from './session-store.ts'
+import type { UserRecord } from './store.ts'
 
 /** A user as `/api` shows him. */
 export function showUser(user: UserRecord) {
@@ -10,6 +11,8 @@ export function showUser(user: UserRecord) {
     roles: user.roles,
     operator: user.roles.includes('operator'),
     organisationId: formatId('org-', user.organisationId),
+    state: user.state,
+    twoFactor: user.twoFactor,
     createdAt: user.createdAt.toISOString(),
     closedAt: user.closedAt?.toISOString() ?? null,
   }

@@ -145,6 +145,25 @@ test('a foreign page cannot use the cookie, nor a caller that is no page of ours
   expect((await ask({ origin: 'http://gateway.test' })).status).toBe(200)
 })
 
+test('signing in makes a session of its own, whatever cookie was planted before', async () => {
+  const [ada, mallory] = [await newUser(), await newUser()]
+  const planted = await login(mallory.email)
+  const answer = await request(people.app)
+    .post('/api/login')
+    .set('cookie', planted.cookie)
+    .send({ email: ada.email, password: PASSWORD })
+  const own = cookieOf(answer.headers['set-cookie'])
+  expect(own).not.toBe(planted.cookie)
+  const sid = (token: string) => (jwt.decode(token) as jwt.JwtPayload).sid
+  expect(sid(answer.body.token)).not.toBe(sid(planted.token))
+  // The planted cookie is still nobody but who planted it.
+  const renewed = await request(people.app)
+    .post('/api/token')
+    .set('cookie', planted.cookie)
+    .set('sec-fetch-site', 'same-origin')
+  expect(renewed.body.user.email).toBe(mallory.email)
+})
+
 test('a foreign page cannot sign a visitor in as somebody else', async () => {
   const { email } = await newUser()
   const answer = await request(people.app)

@@ -251,7 +251,10 @@ async function longStatement() {
     response.locals.principal = principal
     next()
   }
-  app.use('/api', createStatementRoutes({ users: { statements: statements as Statements }, authenticate }))
+  app.use(
+    '/api',
+    createStatementRoutes({ users: { statements: statements as Statements }, door: { authenticate } }),
+  )
   app.use(createErrorHandler(createLogger({ level: 'silent' })))
   const server = createServer(app).listen(0, '127.0.0.1')
   await once(server, 'listening')

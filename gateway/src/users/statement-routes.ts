@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type RequestHandler, type Response, Router } from 'express'
-import { validate } from '../http/validate.ts'
+import { type Response, Router } from 'express'
+import { type Door, sent, serveOperation } from '../http/serve-operation.ts'
 import { GatewayError } from '../platform/errors.ts'
 import { organisationAsked } from './organisation-asked.ts'
-import { statementQuery } from './schema.ts'
 import { showStatement } from './show-statement.ts'
 import { statementCsv, statementFilename } from './statement-csv.ts'
 import type { Users } from './users.ts'
+import { getStatement } from './wallet-api.ts'
 
 const PAGE_LINES = 50
 const FILES_PER_ORGANISATION = 2
@@ -21,30 +21,27 @@ const STALLED_READER_MS = 30_000
  */
 export function createStatementRoutes({
   users,
-  authenticate,
+  door,
 }: {
   users: Pick<Users, 'statements'>
-  authenticate: RequestHandler
+  door: Door
 }): Router {
   const { statements } = users
   const files = limitFiles()
   const router = Router()
 
-  router.get('/statements', authenticate, async (request, response) => {
-    const { account, from, to, format, limit, before, cursor, organisation } = validate(
-      statementQuery,
-      request.query,
-    )
+  serveOperation(router, door, getStatement, async ({ query: asked, response }) => {
+    const { account, from, to, format, limit, before, cursor, organisation } = asked
     const organisationId = organisationAsked(response, organisation)
     const query = { organisationId, side: account, ...(from ? { from } : {}), ...(to ? { to } : {}) }
-    response.setHeader('cache-control', 'no-store')
     if (format === 'csv') {
+      response.setHeader('cache-control', 'no-store')
       await files.one(organisationId, async () => sendFile(response, await statements.file(query)))
-      return
+      return sent
     }
     const last = before ?? cursor
     const page = { ...query, limit: limit ?? PAGE_LINES, ...(last === undefined ? {} : { before: last }) }
-    response.json(showStatement(organisationId, await statements.page(page)))
+    return showStatement(organisationId, await statements.page(page))
   })
   return router
 }

@@ -9,10 +9,11 @@ export type Transaction = Prisma.TransactionClient
 const PLATFORM_ORGANISATION_ID = '00000000-0000-7000-8000-000000000001'
 /** How often PostgreSQL tells all nodes that keys changed, see keys/verify.ts. The payload is a key's or an organisation's id. */
 const KEY_CHANNEL = 'gateway_key'
-const SESSIONS_PER_USER_MAX = 50
 
-const withMemberships = {
+/** What `userRecord` reads. */
+export const withMemberships = {
   memberships: { include: { organisation: { select: { id: true, kind: true, closedAt: true } } } },
+  secondFactor: { select: { enabledAt: true } },
 } satisfies Prisma.UserInclude
 
 type UserWithMemberships = Prisma.UserGetPayload<{ include: typeof withMemberships }>
@@ -24,9 +25,15 @@ export interface UserRecord {
   /** The personal organisation. */
   organisationId: string
   roles: Role[]
+  state: UserState
+  twoFactor: boolean
   createdAt: Date
+  invitedAt: Date | null
   closedAt: Date | null
 }
+
+/** `invited`: has not chosen a password yet. `unverified`: signed up and has not confirmed the address. */
+export type UserState = 'active' | 'invited' | 'unverified' | 'closed'
 
 export function inTransaction<Result>(
   database: Database,
@@ -43,14 +50,32 @@ export async function findUser(
   return user ? userRecord(user) : undefined
 }
 
+export interface UserFilter {
+  limit: number
+  beforeId?: string
+  search?: string
+  state?: UserState
+  role?: Role
+}
+
+/** As `stateOf` says of one user. */
+const ofState: Record<UserState, Prisma.UserWhereInput> = {
+  active: { closedAt: null, invitedAt: null, emailVerified: true },
+  invited: { closedAt: null, invitedAt: { not: null } },
+  unverified: { closedAt: null, invitedAt: null, emailVerified: false },
+  closed: { closedAt: { not: null } },
+}
+
 /** The newest users first; `search` is part of a name or an address. */
 export async function listUsers(
   client: Transaction,
-  { limit, beforeId, search }: { limit: number; beforeId?: string; search?: string },
+  { limit, beforeId, search, state, role }: UserFilter,
 ): Promise<UserRecord[]> {
   const users = await client.user.findMany({
     where: {
       ...(beforeId ? { id: { lt: beforeId } } : {}),
+      ...(state ? ofState[state] : {}),
+      ...(role ? { memberships: { some: { roles: { has: role } } } } : {}),
       ...(search ? { OR: [{ email: like(search) }, { name: like(search) }] } : {}),
     },
     include: withMemberships,
@@ -68,7 +93,10 @@ function like(search: string) {
 export interface NewUser {
   email: string
   name: string
-  passwordHash: string
+  /** `null` until an invited person chooses a password. */
+  passwordHash: string | null
+  /** Whether somebody vouches for the address: an operator, or the person who got a mail there. */
+  emailVerified: boolean
   roles: readonly Role[]
   nowMs: number
 }
@@ -82,7 +110,8 @@ export async function insertUser(client: Transaction, user: NewUser): Promise<st
       id,
       email: user.email,
       name: user.name,
-      emailVerified: true, // an operator vouches for the address
+      emailVerified: user.emailVerified,
+      invitedAt: user.passwordHash === null ? createdAt : null,
       createdAt,
       accounts: {
         create: {
@@ -118,6 +147,11 @@ export async function lockOrganisation(client: Transaction, organisationId: stri
   return rows.length > 0
 }
 
+/** Holds the user's row until the transaction ends. */
+export async function lockUser(client: Transaction, userId: string): Promise<void> {
+  await client.$executeRaw`SELECT 1 FROM "user" WHERE id = ${userId}::uuid FOR UPDATE`
+}
+
 export async function setOperator(client: Transaction, userId: string, operator: boolean): Promise<void> {
   const key = { organisationId: PLATFORM_ORGANISATION_ID, userId }
   if (operator) {
@@ -132,7 +166,7 @@ export async function setOperator(client: Transaction, userId: string, operator:
 /** The oldest operators that can still sign in. */
 export async function openOperators(client: Transaction, limit = 2): Promise<string[]> {
   const memberships = await client.membership.findMany({
-    where: { organisationId: PLATFORM_ORGANISATION_ID, roles: { has: 'operator' }, user: { closedAt: null } },
+    where: { organisationId: PLATFORM_ORGANISATION_ID, roles: { has: 'operator' }, user: ofState.active },
     orderBy: [{ createdAt: 'asc' }, { userId: 'asc' }],
     take: limit,
     select: { userId: true },
@@ -176,6 +210,23 @@ export async function setPasswordHash(
     where: { providerId_accountId: { providerId: 'credential', accountId: userId } },
     data: { password: passwordHash },
   })
+  await client.user.updateMany({ where: { id: userId, invitedAt: { not: null } }, data: { invitedAt: null } })
+}
+
+/** The person has shown that mail to this address arrives. */
+export async function setVerified(client: Transaction, userId: string): Promise<void> {
+  await client.user.update({ where: { id: userId }, data: { emailVerified: true } })
+}
+
+/** Who signed up before `before` and never confirmed the address. */
+export async function listUnverified(client: Transaction, before: Date, limit: number): Promise<string[]> {
+  const users = await client.user.findMany({
+    where: { ...ofState.unverified, createdAt: { lt: before } },
+    orderBy: { id: 'asc' },
+    take: limit,
+    select: { id: true },
+  })
+  return users.map(({ id }) => id)
 }
 
 /** Takes away every way in: sessions, the password, and the organisation's keys. */
@@ -185,6 +236,7 @@ export async function closeUser(client: Transaction, user: UserRecord, nowMs: nu
   await client.organisation.update({ where: { id: user.organisationId }, data: { closedAt } })
   await client.session.deleteMany({ where: { userId: user.id } })
   await client.account.deleteMany({ where: { userId: user.id } })
+  await client.secondFactor.deleteMany({ where: { userId: user.id } })
   await client.apiKey.updateMany({
     where: { organisationId: user.organisationId, revokedAt: null },
     data: { revokedAt: closedAt },
@@ -208,6 +260,11 @@ export async function hasListings(client: Transaction, organisationId: string): 
   return (await client.listing.findFirst({ where: { organisationId }, select: { id: true } })) !== null
 }
 
+/** Whether a top-up was asked for, also one that a crash left out of the books. */
+export async function hasTopups(client: Transaction, organisationId: string): Promise<boolean> {
+  return (await client.topup.findFirst({ where: { organisationId }, select: { id: true } })) !== null
+}
+
 export async function isOpenOrganisation(client: Transaction, organisationId: string): Promise<boolean> {
   const found = await client.organisation.findUnique({
     where: { id: organisationId },
@@ -220,76 +277,34 @@ async function tellKeys(client: Transaction, organisationId: string): Promise<vo
   await client.$executeRaw`SELECT pg_notify(${KEY_CHANNEL}, ${organisationId})`
 }
 
-export interface SessionRecord {
-  id: string
-  userId: string
-  createdAt: Date
-  updatedAt: Date
-  expiresAt: Date
-  ipAddress: string | null
-  userAgent: string | null
-}
-
-export async function findSession(
-  client: Transaction,
-  sessionId: string,
-): Promise<(SessionRecord & { user: UserRecord }) | undefined> {
-  const session = await client.session.findUnique({
-    where: { id: sessionId },
-    include: { user: { include: withMemberships } },
-  })
-  return session ? { ...session, user: userRecord(session.user) } : undefined
-}
-
-export async function listSessions(
-  client: Transaction,
-  userId: string,
-  nowMs: number,
-): Promise<SessionRecord[]> {
-  return client.session.findMany({
-    where: { userId, expiresAt: { gt: new Date(nowMs) } },
-    orderBy: { id: 'desc' },
-    take: SESSIONS_PER_USER_MAX,
-    omit: { token: true },
-  })
-}
-
-/** True when there was such a session of this user. */
-export async function deleteSession(
-  client: Transaction,
-  session: { id: string; userId: string },
-): Promise<boolean> {
-  return (await client.session.deleteMany({ where: session })).count > 0
-}
-
-export async function deleteSessions(client: Transaction, userId: string, exceptId?: string): Promise<void> {
-  await client.session.deleteMany({ where: { userId, ...(exceptId ? { id: { not: exceptId } } : {}) } })
-}
-
-/** Deletes what has run out, and the oldest beyond 50. */
-export async function pruneSessions(client: Transaction, userId: string, nowMs: number): Promise<void> {
-  await client.session.deleteMany({ where: { userId, expiresAt: { lte: new Date(nowMs) } } })
-  const surplus = await client.session.findMany({
-    where: { userId },
-    orderBy: { id: 'desc' },
-    skip: SESSIONS_PER_USER_MAX,
-    select: { id: true },
-  })
-  if (surplus.length > 0)
-    await client.session.deleteMany({ where: { id: { in: surplus.map(({ id }) => id) } } })
-}
-
-function userRecord(user: UserWithMemberships): UserRecord {
+export function userRecord(user: UserWithMemberships): UserRecord {
   const personal = user.memberships.find(({ organisation }) => organisation.kind === 'personal')
   if (!personal) throw new Error(`user ${user.id} has no personal organisation`)
   const isOperator = user.memberships.some(
     ({ organisationId, roles }) => organisationId === PLATFORM_ORGANISATION_ID && roles.includes('operator'),
   )
-  const { id, email, name, createdAt, closedAt } = user
+  const { id, email, name, createdAt, invitedAt, closedAt } = user
   // `operator` counts only where it was granted: in the platform organisation.
   const own = personal.roles.filter(
     (role): role is Role => role === 'owner' || role === 'buyer' || role === 'seller',
   )
   const roles: Role[] = isOperator ? [...own, 'operator'] : own
-  return { id, email, name, organisationId: personal.organisationId, roles, createdAt, closedAt }
+  return {
+    id,
+    email,
+    name,
+    organisationId: personal.organisationId,
+    roles,
+    state: stateOf(user),
+    twoFactor: Boolean(user.secondFactor?.enabledAt),
+    createdAt,
+    invitedAt,
+    closedAt,
+  }
+}
+
+function stateOf({ closedAt, invitedAt, emailVerified }: UserWithMemberships): UserState {
+  if (closedAt) return 'closed'
+  if (invitedAt) return 'invited'
+  return emailVerified ? 'active' : 'unverified'
 }

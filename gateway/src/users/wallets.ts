@@ -77,7 +77,7 @@ export function showBalance({ balanceNanos, availableNanos, heldNanos }: Balance
     balanceNanos: balanceNanos.toString(),
     availableNanos: availableNanos.toString(),
     heldNanos: heldNanos.toString(),
-    currency: 'USD',
+    currency: 'USD' as const,
     availableUsd: formatUsd(availableNanos),
   }
 }

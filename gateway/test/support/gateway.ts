@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import OpenAI from 'openai'
 import supertest from 'supertest'
-import { createApp } from '../../src/app.ts'
+import { type App, createApp } from '../../src/app.ts'
 import { bootstrap, type Summary } from '../../src/bootstrap.ts'
 import { type Context, createContext, readProvidersFile } from '../../src/context.ts'
 import type { Outside } from '../../src/egress/egress.ts'
@@ -16,6 +16,7 @@ import type { Clock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/platform/config.ts'
 import { parseId } from '../../src/platform/ids.ts'
 import { createLogger, type Logger } from '../../src/platform/logger.ts'
+import { showSettings } from '../../src/platform/show-settings.ts'
 import { loadProviders } from '../../src/providers/registry.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { requireAsDescribed } from './require-as-described.ts'
@@ -36,6 +37,7 @@ export interface TestGateway {
   origin: string
   summary: Summary
   context: Context
+  app: App
   database: TestDatabase
   /** supertest on the listening server, as the operator. */
   operator: { token: string }
@@ -80,6 +82,8 @@ export interface TestGatewayOptions {
   outside?: Outside
   /** A fresh one unless given; the gateway's `close` drops it. */
   database?: TestDatabase
+  /** Where the console's files are, when they are not those built beside the gateway. */
+  consoleFiles?: string
 }
 
 export async function startTestGateway({
@@ -89,6 +93,7 @@ export async function startTestGateway({
   outside,
   vendorOrigin,
   database: given,
+  consoleFiles,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const database = given ?? (await createTestDatabase())
   const dataDir = mkdtempSync(join(tmpdir(), 'bourse-story-'))
@@ -111,11 +116,12 @@ export async function startTestGateway({
     },
     providers: loadProviders(providersAt(vendorOrigin)),
     logger,
+    settings: showSettings(env, []),
     ...(clock ? { clock } : {}),
     ...(outside ? { outside } : {}),
     migrateUrl: database.adminUrl,
   })
-  const app = createApp(context, { onAnswer: requireAsDescribed })
+  const app = createApp(context, { onAnswer: requireAsDescribed, ...(consoleFiles ? { consoleFiles } : {}) })
   const server = createHttpServer(app.handle)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -133,6 +139,7 @@ export async function startTestGateway({
     origin,
     summary,
     context,
+    app,
     database,
     operator: { token },
     api,
@@ -159,7 +166,7 @@ export async function startTestGateway({
         }),
         201,
       )
-      const openai = new OpenAI({ apiKey: minted.key, baseURL: `${origin}/v1`, maxRetries: 0 })
+      const openai = openaiAt(origin, minted.key)
       return { organisationId: user.organisationId, userId: user.id, key: minted.key, openai }
     },
     async listing({
@@ -232,6 +239,11 @@ export async function startTestGateway({
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+/** The official client, as a buyer sets it up. */
+export function openaiAt(origin: string, apiKey: string): OpenAI {
+  return new OpenAI({ apiKey, baseURL: `${origin}/v1`, maxRetries: 0 })
 }
 
 /** config/providers.json, with every vendor at `origin`. */

@@ -20,6 +20,7 @@ import { createSealer } from '../../src/platform/secrets.ts'
 import { loadProviders } from '../../src/providers/registry.ts'
 import { type AnsweringEgress, createAnsweringEgress } from './answering-egress.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
+import { requireAsDescribed } from './require-as-described.ts'
 
 const providers = loadProviders({
   providers: [
@@ -133,7 +134,7 @@ export async function startListingScene(): Promise<ListingScene> {
       catalog,
       database: database.database,
       clock: systemClock,
-      authenticate,
+      door: { authenticate, onAnswer: requireAsDescribed },
     }
     app.use('/api', createListingRoutes(deps), createGroundRoutes(deps), createDashboardRoutes(deps))
     app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction) => {

@@ -2,14 +2,20 @@ import { randomBytes } from 'node:crypto'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { createAudit } from '../../src/audit/audit.ts'
 import { createAuditRoutes } from '../../src/audit/routes.ts'
+import type { MailSender } from '../../src/egress/send-mail.ts'
 import { sendError } from '../../src/http/send.ts'
 import { createKeys } from '../../src/keys/keys.ts'
 import { createKeyRoutes } from '../../src/keys/routes.ts'
 import { createKeyVerifier } from '../../src/keys/verify.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
+import { createMail } from '../../src/mail/mail.ts'
+import { createMailRoutes } from '../../src/mail/routes.ts'
 import type { Clock } from '../../src/platform/clock.ts'
 import { toGatewayError } from '../../src/platform/errors.ts'
+import { createJobBoard } from '../../src/platform/job-board.ts'
+import { createLocalKms } from '../../src/platform/kms.ts'
 import { createLogger } from '../../src/platform/logger.ts'
+import { createSealer } from '../../src/platform/secrets.ts'
 import { createAuthenticate } from '../../src/users/authenticate.ts'
 import { createUserRoutes } from '../../src/users/routes.ts'
 import { createUsers } from '../../src/users/users.ts'
@@ -43,13 +49,31 @@ export async function createPeopleApp(
     clock = createTestClock(),
     sessionSecret = randomBytes(32).toString('base64'),
     publicUrl,
-  }: { playMode?: boolean; clock?: TestClock; sessionSecret?: string; publicUrl?: string } = {},
+    signUpOpen = false,
+    sender,
+  }: {
+    playMode?: boolean
+    clock?: TestClock
+    sessionSecret?: string
+    publicUrl?: string
+    signUpOpen?: boolean
+    sender?: MailSender
+  } = {},
 ) {
   const logger = createLogger({ level: 'silent' })
   const node = { nodeId: 'people-app', nodeEpoch: 1 }
   const ledger = createLedger({ pool: database.ledgerPool, logger, clock, ...node })
   const pepper = randomBytes(32)
   const audit = createAudit({ database, logger, clock })
+  const mail = createMail({
+    database,
+    clock,
+    logger,
+    jobs: createJobBoard(clock),
+    sender,
+    playMode,
+  })
+  const sealer = createSealer(createLocalKms({ current: randomBytes(32) }))
   const users = createUsers({
     database,
     sessionSecret,
@@ -57,8 +81,15 @@ export async function createPeopleApp(
     clock,
     logger,
     audit,
+    mail,
+    box: {
+      seal: sealer.seal,
+      rewrap: sealer.rewrap,
+      open: async (sealed, aad) => (await sealer.open(sealed, aad)).reveal(),
+    },
     ledger,
     playMode,
+    signUpOpen,
   })
   const verifier = createKeyVerifier({ database, databaseUrl: url, pepper, clock, ledger })
   const keys = createKeys({ database, pepper, clock, audit, ledger })
@@ -69,9 +100,10 @@ export async function createPeopleApp(
   const door = { authenticate, onAnswer: requireAsDescribed }
   const app = express()
   app.use(express.json({ limit: '100kb' }))
-  app.use('/api', createUserRoutes({ users, authenticate }))
-  app.use('/api', createKeyRoutes({ keys, authenticate }))
+  app.use('/api', createUserRoutes({ users, door, version: '0.0.0-test' }))
+  app.use('/api', createKeyRoutes({ keys, door }))
   app.use('/api', createAuditRoutes({ audit, door }))
+  app.use('/api', createMailRoutes({ mail, door, mode: playMode ? 'play' : 'live' }))
   app.use((thrown: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const error = toGatewayError(thrown)
     if (error.status >= 500) console.error(error.cause)
@@ -88,7 +120,12 @@ export async function createPeopleApp(
     clock,
     sessionSecret,
     pepper,
-    close: () => verifier.close(),
+    mail,
+    async close() {
+      await users.close()
+      await mail.close()
+      await verifier.close()
+    },
   }
 }
 
