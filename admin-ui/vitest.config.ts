@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     name: 'admin-ui',
     environment: 'node',
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['src/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

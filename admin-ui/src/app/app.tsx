@@ -2,22 +2,26 @@ import { MantineProvider } from '@mantine/core'
 import { Notifications } from '@mantine/notifications'
 import { type QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { useEffect } from 'react'
+import { type ReactNode, useEffect } from 'react'
 import type { ApiClient } from '../lib/api-client.ts'
 import { ServicesContext } from '../lib/services.ts'
 import type { Session } from '../lib/session.ts'
+import type { Themes } from '../lib/themes.ts'
+import { ThemesContext, useThemes } from '../lib/use-themes.ts'
 import type { ConsoleRouter } from './router.tsx'
-import { contrastVariables, theme } from './theme.ts'
+import { theme } from './theme.ts'
+import { variablesOf } from './theme-variables.ts'
 
 interface AppProps {
   api: ApiClient
   session: Session
+  themes: Themes
   queryClient: QueryClient
   router: ConsoleRouter
 }
 
 /** Everything around the pages: look, services, data, routes. */
-export function App({ api, session, queryClient, router }: AppProps) {
+export function App({ api, session, themes, queryClient, router }: AppProps) {
   useEffect(() => {
     let wasSignedIn = session.person() !== undefined
     return session.subscribe(() => {
@@ -32,13 +36,30 @@ export function App({ api, session, queryClient, router }: AppProps) {
   }, [session, queryClient, router])
 
   return (
-    <MantineProvider theme={theme} cssVariablesResolver={contrastVariables} defaultColorScheme="auto">
-      <Notifications position="bottom-right" limit={3} />
-      <ServicesContext value={{ api, session }}>
-        <QueryClientProvider client={queryClient}>
-          <RouterProvider router={router} />
-        </QueryClientProvider>
-      </ServicesContext>
+    <ThemesContext value={themes}>
+      <Look>
+        <Notifications position="bottom-right" limit={3} />
+        <ServicesContext value={{ api, session }}>
+          <QueryClientProvider client={queryClient}>
+            <RouterProvider router={router} />
+          </QueryClientProvider>
+        </ServicesContext>
+      </Look>
+    </ThemesContext>
+  )
+}
+
+/** Mantine knows light and dark; Matrix is its dark with other variables. */
+function Look({ children }: { children: ReactNode }) {
+  const { shown } = useThemes()
+  return (
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={variablesOf(shown)}
+      forceColorScheme={shown === 'light' ? 'light' : 'dark'}
+    >
+      {children}
+      <div className="scan-lines" aria-hidden />
     </MantineProvider>
   )
 }

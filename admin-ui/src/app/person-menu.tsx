@@ -1,36 +1,40 @@
-import { Avatar, Menu, Text, UnstyledButton } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
-import { IconLogout } from '@tabler/icons-react'
-import { toApiError } from '../lib/api-error.ts'
-import { usePerson, useServices } from '../lib/services.ts'
+import { Avatar, Menu, Text, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { IconKeyboard, IconLogout, IconUserCircle } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
+import { usePerson } from '../lib/services.ts'
+import { useSignOut } from './use-sign-out.ts'
 
-/** Who is signed in, and the way out. */
-export function PersonMenu() {
-  const { session } = useServices()
+/** Who is signed in, their account, and the way out. */
+export function PersonMenu({ onHelp }: { onHelp: () => void }) {
   const person = usePerson()
+  const signOut = useSignOut()
   if (!person) return null
-  const signOut = (): void => {
-    session.signOut().catch((error: unknown) => {
-      notifications.show({ color: 'red', title: 'Still signed in', message: toApiError(error).message })
-    })
-  }
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
-        <UnstyledButton aria-label={`Signed in as ${person.email}`} style={{ borderRadius: '50%' }}>
+        <UnstyledButton style={{ borderRadius: '50%' }}>
+          <VisuallyHidden>Signed in as {person.email}</VisuallyHidden>
           <Avatar size={34} radius="xl" color="indigo" variant="light">
             {initialsOf(person.name)}
           </Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Text size="sm" fw={600} px="sm" pt={6} truncate>
-          {person.name}
-        </Text>
-        <Text size="xs" c="dimmed" px="sm" pb={8} style={{ overflowWrap: 'anywhere' }}>
-          {person.email}
-        </Text>
+        <Menu.Label>
+          <Text component="span" display="block" size="sm" fw={600} c="var(--mantine-color-text)" truncate>
+            {person.name}
+          </Text>
+          <Text component="span" display="block" size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {person.email}
+          </Text>
+        </Menu.Label>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/account" leftSection={<IconUserCircle size={16} aria-hidden />}>
+          Account
+        </Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={16} aria-hidden />} onClick={onHelp}>
+          Keyboard shortcuts
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={signOut}>
           Sign out
         </Menu.Item>

@@ -1,21 +1,22 @@
-import { AppShell, Badge, Burger, Container, Group, Text, Tooltip } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
-import { Link, Outlet, useLocation } from '@tanstack/react-router'
+import { AppShell, Burger, Container, FocusTrap, Group, Text } from '@mantine/core'
+import { useDisclosure, useMediaQuery } from '@mantine/hooks'
+import { Outlet, useLocation } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
 import { Logo } from '../components/logo.tsx'
-import { ThemeSwitch } from '../components/theme-switch.tsx'
-import { useBalance } from '../features/overview/queries.ts'
-import { splitHeadlineUsd } from '../lib/money.ts'
-import { usePerson } from '../lib/services.ts'
-import { PersonMenu } from './person-menu.tsx'
+import { HelpDialog } from './help-dialog.tsx'
+import { Palette, palette } from './palette.tsx'
 import { Rail } from './rail.tsx'
 import classes from './shell.module.css'
+import { TopBar } from './top-bar.tsx'
+import { useShortcuts } from './use-shortcuts.ts'
 
 /** Rail, top bar and the page between them. */
 export function Shell() {
-  const [railOpened, rail] = useDisclosure(false)
+  const [helpOpened, help] = useDisclosure(false)
   const main = useRef<HTMLElement>(null)
+  const { railOpened, rail, burger, closer, covers, leaveRail } = useRail()
   useFocusOnNavigation(main, rail.close)
+  useShortcuts({ openPalette: palette.open, openHelp: help.open })
   return (
     <>
       <a href="#main" className="skip-link">
@@ -28,47 +29,69 @@ export function Shell() {
         navbar={{ width: 232, breakpoint: 'sm', collapsed: { mobile: !railOpened } }}
       >
         <AppShell.Header className={classes.header}>
-          <Group h="100%" px="md" gap="xs" wrap="nowrap">
-            <Burger
-              opened={railOpened}
-              onClick={rail.toggle}
-              hiddenFrom="sm"
-              size="sm"
-              aria-label="Open the menu"
-            />
-            <ModeBadge />
-            <Group ml="auto" gap="xs" wrap="nowrap">
-              <BalancePill />
-              <ThemeSwitch />
-              <PersonMenu />
-            </Group>
-          </Group>
+          <TopBar
+            burger={burger}
+            railOpened={railOpened}
+            onRail={rail.toggle}
+            onSearch={palette.open}
+            onHelp={help.open}
+          />
         </AppShell.Header>
-        <AppShell.Navbar className={classes.rail} p="sm">
-          <Group px={12} h={36} gap={10} wrap="nowrap">
-            <Logo />
-            <Text fw={700} fz={17}>
-              Bourse
-            </Text>
-            <Burger
-              ml="auto"
-              opened
-              onClick={rail.close}
-              hiddenFrom="sm"
-              size="sm"
-              aria-label="Close the menu"
-            />
-          </Group>
-          <Rail />
+        <AppShell.Navbar
+          className={classes.rail}
+          p="sm"
+          data-closed={!railOpened || undefined}
+          onKeyDown={(event) => event.key === 'Escape' && covers && leaveRail()}
+        >
+          {/* On a phone the open menu covers the page, so the keyboard stays in it. */}
+          <FocusTrap active={covers}>
+            <div className={classes.inner}>
+              <Group px={12} h={36} gap={10} wrap="nowrap" style={{ flexShrink: 0 }}>
+                <Logo />
+                <Text fw={700} fz={17}>
+                  Bourse
+                </Text>
+                <Burger
+                  ref={closer}
+                  ml="auto"
+                  opened
+                  onClick={leaveRail}
+                  hiddenFrom="sm"
+                  size="sm"
+                  aria-label="Close the menu"
+                />
+              </Group>
+              <Rail />
+            </div>
+          </FocusTrap>
         </AppShell.Navbar>
         <AppShell.Main id="main" ref={main} tabIndex={-1} className={classes.main}>
-          <Container size={1120} px={0}>
+          <Container size={1180} px={0}>
             <Outlet />
           </Container>
         </AppShell.Main>
       </AppShell>
+      <Palette />
+      <HelpDialog opened={helpOpened} onClose={help.close} />
     </>
   )
+}
+
+/** The menu: always there where there is room; on a phone it covers the page while it is open. */
+function useRail() {
+  const [railOpened, rail] = useDisclosure(false)
+  const burger = useRef<HTMLButtonElement>(null)
+  const closer = useRef<HTMLButtonElement>(null)
+  // Where there is room the menu is always there, and covers nothing.
+  const covers = !useMediaQuery('(min-width: 48em)', true) && railOpened
+  useEffect(() => {
+    if (covers) closer.current?.focus()
+  }, [covers])
+  const leaveRail = (): void => {
+    rail.close()
+    burger.current?.focus()
+  }
+  return { railOpened, rail, burger, closer, covers, leaveRail }
 }
 
 /** After going to another page, the keyboard and the screen reader start at that page, not at the link behind. */
@@ -81,27 +104,4 @@ function useFocusOnNavigation(main: React.RefObject<HTMLElement | null>, closeRa
     closeRail()
     main.current?.focus({ preventScroll: true })
   }, [pathname, main, closeRail])
-}
-
-function ModeBadge() {
-  if (usePerson()?.mode !== 'play') return null
-  return (
-    <Tooltip label="This gateway runs in play mode: its dollars buy nothing and cannot be paid out.">
-      <Badge color="yellow" size="lg" style={{ flexShrink: 0 }} aria-label="Play money">
-        Play<span className={classes.wide}> money</span>
-      </Badge>
-    </Tooltip>
-  )
-}
-
-function BalancePill() {
-  const balance = useBalance()
-  if (balance.data === undefined) return null
-  const { main } = splitHeadlineUsd(balance.data.availableNanos)
-  return (
-    <Link to="/" className={classes.pill} aria-label={`${main} available. Go to the overview.`}>
-      <span className={classes.pillWord}>Available</span>
-      <span className="figures">{main}</span>
-    </Link>
-  )
 }

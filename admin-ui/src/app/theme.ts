@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core'
+import { createTheme, type MantineColorsTuple } from '@mantine/core'
 
 const neutral: MantineColorsTuple = [
   '#fafafa',
@@ -33,63 +33,31 @@ export const theme = createTheme({
   colors: { gray: neutral, dark: night },
   defaultRadius: 'md',
   cursorType: 'pointer',
+  focusRing: 'auto',
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   headings: { fontWeight: '650' },
   components: {
-    Badge: { defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 600 } },
-    Card: { defaultProps: { withBorder: true, padding: 'lg', radius: 'lg' } },
+    // A state is a word: it is never cut short.
+    Badge: {
+      defaultProps: { variant: 'light', radius: 'sm', tt: 'none', fw: 600 },
+      styles: { root: { minWidth: 'fit-content', flexShrink: 0 }, label: { overflow: 'visible' } },
+    },
+    // Clipped, not hidden: the titles of a table in a card can stay in sight while the page scrolls.
+    Card: {
+      defaultProps: { withBorder: true, padding: 'lg', radius: 'lg' },
+      styles: { root: { overflow: 'clip' } },
+    },
+    Drawer: {
+      defaultProps: { closeButtonProps: { 'aria-label': 'Close' } },
+      styles: { title: { fontSize: '1.125rem', fontWeight: 650, overflowWrap: 'anywhere' } },
+    },
+    // The placeholder would be a child of the menu that is no item.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Modal: {
       defaultProps: { centered: true, radius: 'lg', size: 'lg', closeButtonProps: { 'aria-label': 'Close' } },
+      styles: { title: { fontWeight: 650, overflowWrap: 'anywhere' } },
     },
     Tooltip: { defaultProps: { withArrow: true, events: { hover: true, focus: true, touch: true } } },
   },
 })
-
-/** Text on a tinted ground. Mantine's own choice misses WCAG AA (4.5 : 1) for these. */
-const onTint = {
-  light: {
-    indigo: '#2b3fae',
-    red: '#a51d1d',
-    green: '#1b6630',
-    yellow: '#774100',
-    orange: '#8a3b00',
-    gray: '#3f3f46',
-  },
-  dark: {
-    indigo: '#bac8ff',
-    red: '#ffc9c9',
-    green: '#b2f2bb',
-    yellow: '#ffec99',
-    orange: '#ffd8a8',
-    gray: '#d9d9de',
-  },
-} as const
-
-/** Corrects Mantine's variables where the defaults fall below AA contrast. */
-export const contrastVariables: CSSVariablesResolver = () => ({
-  variables: {},
-  light: {
-    '--mantine-color-body': '#ffffff',
-    '--mantine-color-dimmed': neutral[7],
-    '--mantine-color-placeholder': neutral[6],
-    '--mantine-color-error': '#c01f1f',
-    '--mantine-color-anchor': '#3b55d6',
-    ...tintVariables('light'),
-  },
-  dark: {
-    '--mantine-color-body': night[7],
-    '--mantine-color-dimmed': night[1],
-    '--mantine-color-placeholder': night[2],
-    '--mantine-color-error': '#ff9c9c',
-    '--mantine-color-anchor': '#a3b5ff',
-    '--mantine-color-gray-light': 'rgba(255, 255, 255, 0.1)',
-    ...tintVariables('dark'),
-  },
-})
-
-function tintVariables(scheme: 'light' | 'dark'): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(onTint[scheme]).map(([color, text]) => [`--mantine-color-${color}-light-color`, text]),
-  )
-}

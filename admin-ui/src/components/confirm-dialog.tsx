@@ -18,12 +18,7 @@ interface ConfirmDialogProps {
 /** Asks before something that cannot be undone. The safe choice has the focus. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
   return (
-    <Modal
-      opened={props.opened}
-      onClose={props.onClose}
-      title={<Text fw={650}>{props.title}</Text>}
-      size="md"
-    >
+    <Modal opened={props.opened} onClose={props.onClose} title={props.title} size="md">
       <Stack>
         <Text size="sm">{props.children}</Text>
         {props.error ? <ErrorPanel error={props.error} /> : null}

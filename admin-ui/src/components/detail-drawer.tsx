@@ -1,32 +1,24 @@
-import { Drawer, Title } from '@mantine/core'
-import type { ReactNode } from 'react'
+import { Drawer } from '@mantine/core'
+import { type ReactNode, useRef } from 'react'
 
-/** Detail beside a list that stays in sight. The page keeps in its address what is open. */
-export function DetailDrawer({
-  title,
-  opened,
-  onClose,
-  children,
-}: {
+interface DetailDrawerProps {
   title: string
   opened: boolean
   onClose: () => void
   children: ReactNode
-}) {
+}
+
+/**
+ * Detail beside a list that stays in sight. The page keeps in its address what is open; the focus goes back to the
+ * row that was opened.
+ */
+export function DetailDrawer({ title, opened, onClose, children }: DetailDrawerProps) {
+  // While it slides away it still shows what it showed.
+  const shown = useRef({ title, children })
+  if (opened) shown.current = { title, children }
   return (
-    <Drawer
-      opened={opened}
-      onClose={onClose}
-      position="right"
-      size="xl"
-      title={
-        <Title order={2} size="h4" style={{ overflowWrap: 'anywhere' }}>
-          {title}
-        </Title>
-      }
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
-      {children}
+    <Drawer opened={opened} onClose={onClose} position="right" size="xl" title={shown.current.title}>
+      {shown.current.children}
     </Drawer>
   )
 }

@@ -2,7 +2,7 @@
 export function Logo({ size = 28 }: { size?: number }) {
   return (
     <svg width={size} height={size} viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-      <rect width="32" height="32" rx="8" fill="#4263eb" />
+      <rect width="32" height="32" rx="8" fill="var(--mantine-primary-color-filled)" />
       <path
         d="M8 21.5 13.5 14l4.5 4 6-8.5"
         fill="none"

@@ -1,5 +1,4 @@
 import { ApiError, errorOfAnswer } from './api-error.ts'
-import { DecodeError } from './decode.ts'
 
 /** A person waits no longer for a page of JSON. */
 const answerWithinMs = 30_000
@@ -18,6 +17,10 @@ export interface ApiRequest {
 export interface ApiClient {
   /** Calls `/api…` and gives `read` the parsed JSON (`undefined` for an empty answer). Throws `ApiError`. */
   call<Answer>(path: string, read: (json: unknown) => Answer, request?: ApiRequest): Promise<Answer>
+  /** A file of type `accept`, for a person to keep. Throws `ApiError`. */
+  download(path: string, accept: string): Promise<Blob>
+  /** An event stream, when it has begun; it ends with `signal`. Throws `ApiError`. */
+  follow(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response>
   setToken(token: string | undefined): void
 }
 
@@ -40,27 +43,46 @@ export function createApiClient(deps: ApiClientDeps): ApiClient {
     return renewal
   }
 
-  async function call<Answer>(
-    path: string,
-    read: (json: unknown) => Answer,
-    request: ApiRequest = {},
-  ): Promise<Answer> {
+  async function ask(path: string, request: ApiRequest): Promise<Answer> {
     const used = request.anonymous ? undefined : token
     let answer = await send(deps.fetch, path, request, used)
-    if (answer.status === 401 && used !== undefined && request.renew !== false) {
+    if (answer.status === 401 && used !== undefined && request.renew !== false && !isWrongSecret(answer)) {
       // Another call may have renewed it while this one was under way.
       token = token !== used ? token : await renewOnce()
       if (token !== undefined) answer = await send(deps.fetch, path, request, token)
     }
-    return readAnswer(answer, read)
+    if (answer.status < 200 || answer.status > 299)
+      throw errorOfAnswer(answer.status, answer.headers, answer.text)
+    return answer
   }
 
   return {
-    call,
+    call: async (path, read, request = {}) => readAnswer(await ask(path, request), read),
+    download: async (path, accept) => {
+      const { text } = await ask(path, { headers: { accept } })
+      return new Blob([text], { type: accept })
+    },
+    async follow(path, headers, signal) {
+      const open = (): Promise<Response> =>
+        openStream(deps.fetch, path, { ...headers, authorization: `Bearer ${token}` }, signal)
+      const used = token
+      let answer = await open()
+      if (answer.status === 401) {
+        token = token !== used ? token : await renewOnce()
+        answer = await open()
+      }
+      if (!answer.ok) throw errorOfAnswer(answer.status, answer.headers, await answer.text())
+      return answer
+    },
     setToken: (fresh) => {
       token = fresh
     },
   }
+}
+
+/** A password or a code that was typed wrongly: a fresh token would not make it right, and each try counts. */
+function isWrongSecret({ status, headers, text }: Answer): boolean {
+  return errorOfAnswer(status, headers, text).details.code === 'invalid_credentials'
 }
 
 interface Answer {
@@ -95,16 +117,33 @@ async function send(
   }
 }
 
+/** Without a deadline: it lasts as long as somebody looks. */
+async function openStream(
+  fetchIt: typeof fetch,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<Response> {
+  try {
+    return await fetchIt(path, {
+      headers: { accept: 'text/event-stream', ...headers },
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal,
+    })
+  } catch (cause) {
+    if (signal.aborted) throw cause
+    throw unreachable(cause)
+  }
+}
+
 function readAnswer<Result>(answer: Answer, read: (json: unknown) => Result): Result {
-  if (answer.status < 200 || answer.status > 299)
-    throw errorOfAnswer(answer.status, answer.headers, answer.text)
   try {
     return read(answer.text === '' ? undefined : JSON.parse(answer.text))
   } catch (cause) {
     const requestId = answer.headers.get('x-request-id')
-    const detail = cause instanceof DecodeError ? `: ${cause.message}` : ''
     throw new ApiError(
-      `The gateway sent an answer that this console does not understand${detail}. Reload the page to get the console that belongs to this gateway.`,
+      `The gateway sent an answer that this console does not understand. Reload the page to get the console that belongs to this gateway.`,
       {
         status: answer.status,
         code: 'unreadable_answer',

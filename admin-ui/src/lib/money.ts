@@ -38,11 +38,11 @@ export function splitHeadlineUsd(nanos: bigint): { main: string; rest: string } 
 }
 
 /** How many decimals a column needs so that every amount keeps its digits and the points line up. */
-export function decimalsFor(amounts: readonly bigint[]): number {
-  return amounts.reduce(
-    (most, nanos) => Math.max(most, splitUsd(nanos, leastDecimals).fraction.length),
-    leastDecimals,
-  )
+export function decimalsFor(amounts: readonly (bigint | string)[]): number {
+  return amounts.reduce<number>((most, amount) => {
+    const nanos = typeof amount === 'bigint' ? amount : parseNanos(amount)
+    return Math.max(most, splitUsd(nanos, leastDecimals).fraction.length)
+  }, leastDecimals)
 }
 
 /** Reads what a person typed (`12`, `$12.50`) as nano-dollars; `undefined` when it is not a plain dollar amount. */

@@ -31,3 +31,16 @@ export function rangeBounds(
 function isInstant(value: unknown): value is string {
   return typeof value === 'string' && !Number.isNaN(Date.parse(value))
 }
+
+/** An instant as `<input type="datetime-local">` wants it: local, to the minute. */
+export function toLocalInput(iso: string): string {
+  const at = new Date(iso)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`
+}
+
+/** What such an input holds, as an instant; `undefined` while it is incomplete. */
+export function fromLocalInput(text: string): string | undefined {
+  const at = new Date(text)
+  return text === '' || Number.isNaN(at.getTime()) ? undefined : at.toISOString()
+}

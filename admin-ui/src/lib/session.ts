@@ -1,22 +1,19 @@
+import type { GrantShown } from '@bourse/gateway/api/users'
 import type { ApiClient } from './api-client.ts'
 import { ApiError } from './api-error.ts'
-import { asObject, type Json, optionalText, text, texts } from './decode.ts'
 
-export interface Person {
-  id: string
-  name: string
-  email: string
-  roles: readonly string[]
-  /** `play` when the gateway says so; play money is badged on every page. */
-  mode: string | undefined
-}
+/** Who is signed in, and in which mode the gateway runs: play money is badged on every page. */
+export type Person = GrantShown['user']
 
 export interface Session {
   /** Who is signed in; `undefined` before `restore` or after signing out. */
   person(): Person | undefined
   /** Who the session cookie belongs to, or `undefined`. Throws `ApiError` when the gateway cannot say. */
   restore(): Promise<Person | undefined>
-  signIn(email: string, password: string): Promise<Person>
+  /** Throws `ApiError` with the code `two_factor_required` when a code of the second factor is needed as well. */
+  signIn(email: string, password: string, code?: string): Promise<Person>
+  /** Signs in by what came in a mail: an invitation, or the confirmation of an address. */
+  enter(path: '/api/join' | '/api/verify', proof: { token: string; password: string }): Promise<Person>
   signOut(): Promise<void>
   /** Called when a person signs in or out; returns the way to stop. */
   subscribe(listener: () => void): () => void
@@ -35,12 +32,15 @@ export function createSession(deps: { api: () => ApiClient }): Session {
     for (const listener of listeners) listener()
   }
 
-  async function fromCookie(): Promise<{ token: string; person: Person } | undefined> {
+  async function enter(path: string, body: object): Promise<Person> {
+    const grant = await deps.api().call(path, asGrant, { method: 'POST', body, anonymous: true })
+    become(grant.user, grant.token)
+    return grant.user
+  }
+
+  async function fromCookie(): Promise<GrantShown | undefined> {
     try {
-      const grant = await deps.api().call('/api/token', readGrant, { method: 'POST', anonymous: true })
-      deps.api().setToken(grant.token)
-      const known = grant.person ?? (await deps.api().call('/api/me', readMe, { renew: false }))
-      return { token: grant.token, person: known }
+      return await deps.api().call('/api/token', asGrant, { method: 'POST', anonymous: true })
     } catch (error) {
       if (error instanceof ApiError && (error.details.status === 401 || error.details.status === 403))
         return undefined
@@ -53,22 +53,17 @@ export function createSession(deps: { api: () => ApiClient }): Session {
     async restore() {
       if (person) return person
       const grant = await fromCookie()
-      become(grant?.person, grant?.token)
+      become(grant?.user, grant?.token)
       return person
     },
     async renewToken() {
       const grant = await fromCookie()
-      become(grant?.person, grant?.token)
+      become(grant?.user, grant?.token)
       return grant?.token
     },
-    async signIn(email, password) {
-      const body = { email, password }
-      const grant = await deps.api().call('/api/login', readGrant, { method: 'POST', body, anonymous: true })
-      deps.api().setToken(grant.token)
-      const signedIn = grant.person ?? (await deps.api().call('/api/me', readMe, { renew: false }))
-      become(signedIn, grant.token)
-      return signedIn
-    },
+    signIn: (email, password, code) =>
+      enter('/api/login', { email, password, ...(code === undefined ? {} : { code }) }),
+    enter,
     async signOut() {
       await deps.api().call('/api/logout', () => undefined, { method: 'POST' })
       become(undefined, undefined)
@@ -80,27 +75,4 @@ export function createSession(deps: { api: () => ApiClient }): Session {
   }
 }
 
-function readGrant(json: unknown): { token: string; person: Person | undefined } {
-  const grant = asObject(json)
-  return {
-    token: text(grant, 'token'),
-    person: grant.user === undefined ? undefined : readPerson(asObject(grant.user, 'user')),
-  }
-}
-
-/** `/api/me` may wrap the user as login does, or be the user. */
-function readMe(json: unknown): Person {
-  const me = asObject(json)
-  return readPerson(me.user === undefined ? me : asObject(me.user, 'user'))
-}
-
-function readPerson(json: Json): Person {
-  const email = text(json, 'email')
-  return {
-    id: text(json, 'id'),
-    name: optionalText(json, 'name') ?? email,
-    email,
-    roles: texts(json, 'roles'),
-    mode: optionalText(json, 'mode'),
-  }
-}
+const asGrant = (json: unknown): GrantShown => json as GrantShown

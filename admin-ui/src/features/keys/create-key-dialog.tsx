@@ -1,12 +1,13 @@
-import { Modal, Text } from '@mantine/core'
+import { Modal } from '@mantine/core'
 import { SecretOnce } from '../../components/secret-once.tsx'
-import { CreateKeyForm } from './create-key-form.tsx'
+import { KeyForm } from './key-form.tsx'
+import { newKeyOf, newKeyValues } from './key-values.ts'
 import { useCreateKey } from './queries.ts'
 
 /** First the form, then the key, once. */
 export function CreateKeyDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const create = useCreateKey()
-  const secret = create.data
+  const secret = create.data?.key
   const close = (): void => {
     create.reset()
     onClose()
@@ -18,13 +19,15 @@ export function CreateKeyDialog({ opened, onClose }: { opened: boolean; onClose:
       // A slip of the hand beside the dialog must not lose the only sight of the key.
       closeOnClickOutside={secret === undefined}
       closeOnEscape={secret === undefined}
-      title={<Text fw={650}>{secret === undefined ? 'Create a key' : 'Your new key'}</Text>}
+      title={secret === undefined ? 'Create a key' : 'Your new key'}
     >
       {secret === undefined ? (
-        <CreateKeyForm
+        <KeyForm
+          values={newKeyValues}
+          act="Create key"
           busy={create.isPending}
           error={create.error}
-          onSubmit={(key) => create.mutate(key)}
+          onSubmit={(values) => create.mutate(newKeyOf(values, Date.now()))}
           onCancel={close}
         />
       ) : (

@@ -1,21 +1,32 @@
-import { Button } from '@mantine/core'
+import type { KeyShown } from '@bourse/gateway/api/keys'
+import { Badge, Button, Group } from '@mantine/core'
+import { BudgetBar } from '../../components/budget-bar.tsx'
 import { type Column, DataTable } from '../../components/data-table.tsx'
 import { Moment } from '../../components/moment.tsx'
 import { StateBadge } from '../../components/state-badge.tsx'
 import { TitleCell } from '../../components/title-cell.tsx'
-import { formatUsd } from '../../lib/money.ts'
-import { type ApiKey, keyState } from './queries.ts'
+import { keyState, keyWarning } from '../../lib/key-state.ts'
 
 interface KeyTableProps {
-  keys: readonly ApiKey[]
-  onRevoke: (key: ApiKey) => void
+  keys: readonly KeyShown[]
+  opened: string | undefined
+  onOpen: (key: KeyShown) => void
+  onRevoke: (key: KeyShown) => void
 }
 
-export function KeyTable({ keys, onRevoke }: KeyTableProps) {
-  return <DataTable label="API keys" rows={keys} rowKey={(key) => key.id} columns={columnsOf(onRevoke)} />
+export function KeyTable({ keys, opened, onOpen, onRevoke }: KeyTableProps) {
+  return (
+    <DataTable
+      label="API keys"
+      rows={keys}
+      rowKey={(key) => key.id}
+      columns={columnsOf(onRevoke)}
+      open={{ go: onOpen, href: ({ id }) => `/keys?open=${id}`, current: opened }}
+    />
+  )
 }
 
-function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
+function columnsOf(onRevoke: (key: KeyShown) => void): Column<KeyShown>[] {
   return [
     {
       title: 'Name',
@@ -25,7 +36,8 @@ function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
         </TitleCell>
       ),
     },
-    { title: 'State', cell: (key) => <StateBadge state={keyState(key, Date.now())} /> },
+    { title: 'State', cell: (key) => <KeyStates apiKey={key} /> },
+    { title: 'Budget', cell: ({ budget }) => (budget ? <BudgetBar budget={budget} /> : 'only your balance') },
     { title: 'Limits', cell: limitsOf },
     {
       title: 'Last used',
@@ -36,26 +48,31 @@ function columnsOf(onRevoke: (key: ApiKey) => void): Column<ApiKey>[] {
       title: 'Actions',
       actions: true,
       cell: (key) =>
-        keyState(key, Date.now()) === 'revoked' ? null : (
+        key.revokedAt === null ? (
           <Button size="xs" variant="default" aria-label={`Revoke ${key.name}`} onClick={() => onRevoke(key)}>
             Revoke
           </Button>
-        ),
+        ) : null,
     },
   ]
 }
 
-function limitsOf({ budget, requestsPerMinute }: ApiKey): string {
-  const limits = [
-    budget ? budgetOf(budget) : undefined,
-    requestsPerMinute === undefined ? undefined : `${requestsPerMinute} requests/min`,
-  ].filter((limit) => limit !== undefined)
-  return limits.length === 0 ? 'only your balance' : limits.join(' · ')
+/** The state, and what will soon change it. */
+export function KeyStates({ apiKey }: { apiKey: KeyShown }) {
+  const warning = keyWarning(apiKey, Date.now())
+  return (
+    <Group gap={6}>
+      <StateBadge state={keyState(apiKey, Date.now())} />
+      {warning ? <Badge color="yellow">{warning}</Badge> : null}
+    </Group>
+  )
 }
 
-function budgetOf({ limitNanos, spentNanos, period }: NonNullable<ApiKey['budget']>): string {
-  const spent = spentNanos === undefined ? '' : `${formatUsd(spentNanos)} of `
-  return period === 'total'
-    ? `${spent}${formatUsd(limitNanos)} in all`
-    : `${spent}${formatUsd(limitNanos)} a ${period}`
+function limitsOf({ requestsPerMinute, tokensPerMinute, models }: KeyShown): string {
+  const limits = [
+    requestsPerMinute === null ? undefined : `${requestsPerMinute.toLocaleString()} requests/min`,
+    tokensPerMinute === null ? undefined : `${tokensPerMinute.toLocaleString()} tokens/min`,
+    models.length === 0 ? undefined : models.length === 1 ? models[0] : `${models.length} models`,
+  ].filter((limit) => limit !== undefined)
+  return limits.length === 0 ? 'none' : limits.join(' · ')
 }

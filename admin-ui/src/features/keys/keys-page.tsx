@@ -1,23 +1,30 @@
+import type { KeyShown } from '@bourse/gateway/api/keys'
 import { Button, Card } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
 import { IconKey, IconPlus } from '@tabler/icons-react'
 import { useState } from 'react'
-import { ConfirmDialog } from '../../components/confirm-dialog.tsx'
 import { EmptyState } from '../../components/empty-state.tsx'
 import { LoadMore } from '../../components/load-more.tsx'
 import { Page } from '../../components/page.tsx'
 import { QueryView } from '../../components/query-view.tsx'
+import { usePageSearch } from '../../lib/use-page-search.ts'
 import { CreateKeyDialog } from './create-key-dialog.tsx'
+import { EditKeyDialog } from './edit-key-dialog.tsx'
+import { type KeyAct, KeyDrawer } from './key-drawer.tsx'
 import { KeyTable } from './key-table.tsx'
-import { type ApiKey, useKeys, useRevokeKey } from './queries.ts'
+import { useKeys } from './queries.ts'
+import { RevokeKeyDialog } from './revoke-key-dialog.tsx'
+import { RotateKeyDialog } from './rotate-key-dialog.tsx'
 
-/** Which keys can spend my money, and how do I make or end one? */
+const dialogs = { edit: EditKeyDialog, rotate: RotateKeyDialog, revoke: RevokeKeyDialog } as const
+
+/** Which keys can spend my money, and how do I make, limit or end one? */
 export function KeysPage() {
   const keys = useKeys()
-  const [creating, create] = useDisclosure(false)
-  const [revoking, setRevoking] = useState<ApiKey>()
+  const { search, set } = usePageSearch()
+  const [acting, setActing] = useState<{ act: KeyAct; key: KeyShown }>()
+  const Dialog = acting && dialogs[acting.act]
   const newKey = (
-    <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={create.open}>
+    <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => set({ new: 'key' })}>
       Create key
     </Button>
   )
@@ -32,39 +39,27 @@ export function KeysPage() {
           {(all) =>
             all.length === 0 ? (
               <EmptyState icon={IconKey} title="No key yet" action={newKey}>
-                Create one, copy it into your program and send the first request from the overview.
+                Create one and copy it into your program; Get started shows the first request.
               </EmptyState>
             ) : (
-              <KeyTable keys={all} onRevoke={setRevoking} />
+              <KeyTable
+                keys={all}
+                opened={search.open}
+                onOpen={({ id }) => set({ open: id }, { push: true })}
+                onRevoke={(key) => setActing({ act: 'revoke', key })}
+              />
             )
           }
         </QueryView>
         <LoadMore list={keys} />
       </Card>
-      <CreateKeyDialog opened={creating} onClose={create.close} />
-      <RevokeDialog apiKey={revoking} onClose={() => setRevoking(undefined)} />
+      <CreateKeyDialog opened={search.new === 'key'} onClose={() => set({ new: undefined })} />
+      <KeyDrawer
+        id={search.open}
+        onClose={() => set({ open: undefined })}
+        onAct={(act, key) => setActing({ act, key })}
+      />
+      {acting && Dialog ? <Dialog apiKey={acting.key} onClose={() => setActing(undefined)} /> : null}
     </Page>
-  )
-}
-
-function RevokeDialog({ apiKey, onClose }: { apiKey: ApiKey | undefined; onClose: () => void }) {
-  const revoke = useRevokeKey()
-  const close = (): void => {
-    revoke.reset()
-    onClose()
-  }
-  return (
-    <ConfirmDialog
-      opened={apiKey !== undefined}
-      title={`Revoke “${apiKey?.name ?? ''}”?`}
-      confirm="Revoke key"
-      busy={revoke.isPending}
-      error={revoke.error}
-      onConfirm={() => apiKey && revoke.mutate(apiKey.id, { onSuccess: close })}
-      onClose={close}
-    >
-      Programs that call with it get 401 within five seconds. Requests that are running finish and are paid. A
-      revoked key cannot be brought back.
-    </ConfirmDialog>
   )
 }

@@ -1,5 +1,27 @@
-import { parseMultiplier } from '../../lib/multiplier.ts'
-import type { Ground, NewListing } from './queries.ts'
+import type { ListingShown, PriceRuleShown } from '@bourse/gateway/api/marketplace'
+import { emptyPrice, type PriceValues, ruleOf, valuesOf } from './price-values.ts'
+
+export type Ground = ListingShown['ground']
+
+export const LIMITS = [
+  { name: 'requestsPerMinute', label: 'Requests a minute' },
+  { name: 'tokensPerMinute', label: 'Tokens a minute' },
+  { name: 'concurrency', label: 'Requests at once' },
+  { name: 'tokensPerDay', label: 'Tokens a day (UTC)' },
+  { name: 'tokensPerMonth', label: 'Tokens a month (UTC)' },
+  { name: 'usdPerDay', label: 'USD a day (UTC)' },
+  { name: 'usdPerMonth', label: 'USD a month (UTC)' },
+] as const
+
+type LimitName = (typeof LIMITS)[number]['name']
+type Capacity = Partial<Record<LimitName, number | string | null>>
+
+export interface ModelValues {
+  model: string
+  /** The provider's own name for it; empty: the same. */
+  upstreamModel: string
+  price: PriceValues
+}
 
 /** What the form holds, as typed. */
 export interface ListingValues {
@@ -7,14 +29,43 @@ export interface ListingValues {
   name: string
   key: string
   baseUrl: string
-  models: string[]
-  multiplier: string
-  requestsPerMinute: string
-  tokensPerMinute: string
-  concurrency: string
-  ground: Ground
+  models: ModelValues[]
+  capacity: Record<LimitName, string>
+  ground: Ground | ''
   attested: boolean
 }
+
+interface ModelBody {
+  model: string
+  upstreamModel?: string
+  price: PriceRuleShown
+  capacity?: ListingShown['models'][number]['capacity']
+}
+
+export interface NewListing {
+  /** Whose it becomes; an operator's is the platform's unless he says so. */
+  organisationId?: string
+  provider: string
+  name: string
+  key: string
+  baseUrl?: string
+  models: ModelBody[]
+  capacity: Capacity
+  ground: Ground
+}
+
+export interface ListingChange {
+  name?: string
+  baseUrl?: string
+  key?: string
+  models?: ModelBody[]
+  capacity?: Capacity
+  ground?: Ground
+  effectiveAt?: string
+  state?: 'active' | 'paused' | 'suspended' | 'disabled' | 'quarantined'
+}
+
+const noLimits = Object.fromEntries(LIMITS.map(({ name }) => [name, ''])) as Record<LimitName, string>
 
 export const emptyListing: ListingValues = {
   provider: '',
@@ -22,90 +73,121 @@ export const emptyListing: ListingValues = {
   key: '',
   baseUrl: '',
   models: [],
-  multiplier: '1',
-  requestsPerMinute: '',
-  tokensPerMinute: '',
-  concurrency: '',
-  ground: 'own_organisation',
+  capacity: noLimits,
+  ground: '',
   attested: false,
 }
 
-export const grounds: { value: Ground; label: string }[] = [
-  { value: 'own_organisation', label: 'Own key, used within our organisation' },
-  { value: 'own_endpoint', label: 'Own endpoint that we run' },
-  { value: 'authorised_reseller', label: 'Authorised reseller of the provider' },
-]
-
-/** Suggestions; the gateway knows the full list and names it when a provider is unknown. */
-export const knownProviders = [
-  'openai',
-  'anthropic',
-  'gemini',
-  'deepseek',
-  'mistral',
-  'groq',
-  'xai',
-  'together',
-  'fireworks',
-  'cerebras',
-  'openrouter',
-  'perplexity',
-  'moonshot',
-  'dashscope',
-  'ollama',
-]
-
-const leastPpm = 50_000
-const mostPpm = 10_000_000
-
-type Fault = string | null
-
-export const validateListing = {
-  provider: (provider: string): Fault => (provider.trim() === '' ? 'Choose a provider' : null),
-  name: (name: string): Fault => (name.trim() === '' ? 'Give it a name' : null),
-  key: (key: string): Fault => (key.trim() === '' ? 'Paste the key of this provider' : null),
-  baseUrl: (url: string): Fault =>
-    url.trim() === '' || URL.canParse(url.trim())
-      ? null
-      : 'Write a full URL, such as https://api.example.com/v1',
-  models: (models: string[]): Fault => (models.length === 0 ? 'Add at least one model' : null),
-  multiplier: (typed: string): Fault => {
-    const ppm = parseMultiplier(typed)
-    return ppm !== undefined && ppm >= leastPpm && ppm <= mostPpm ? null : 'Write a factor from 0.05 to 10'
-  },
-  requestsPerMinute: countOrEmpty,
-  tokensPerMinute: countOrEmpty,
-  concurrency: countOrEmpty,
-  attested: (attested: boolean): Fault =>
-    attested ? null : 'Nothing is routed to a listing whose ground is not attested',
+export function newModel(model: string, timeZone: string): ModelValues {
+  return { model, upstreamModel: '', price: emptyPrice(timeZone) }
 }
 
-/** The body of the request that creates the listing. */
-export function newListingOf(values: ListingValues): NewListing {
-  const ppm = parseMultiplier(values.multiplier) ?? 1_000_000
+export function listingValuesOf(listing: ListingShown, timeZone: string): ListingValues {
   return {
-    provider: values.provider.trim(),
-    name: values.name.trim(),
-    key: values.key.trim(),
-    ...(values.baseUrl.trim() === '' ? {} : { baseUrl: values.baseUrl.trim() }),
-    models: values.models.map((model) => ({ model, price: { kind: 'multiplier', ppm } })),
-    capacity: {
-      ...countOf('requestsPerMinute', values),
-      ...countOf('tokensPerMinute', values),
-      ...countOf('concurrency', values),
-    },
-    ground: values.ground,
+    provider: listing.provider,
+    name: listing.name,
+    key: '',
+    baseUrl: listing.baseUrl,
+    models: listing.models.map(({ model, upstreamModel, price, announcedPrice }) => ({
+      model,
+      upstreamModel: model.endsWith(`/${upstreamModel}`) ? '' : upstreamModel,
+      // What was asked last is what the seller means, also while it is still announced.
+      price: valuesOf(announcedPrice?.price ?? price, timeZone),
+    })),
+    capacity: { ...noLimits, ...textsOf(listing.capacity) },
+    ground: listing.ground,
+    attested: true,
   }
 }
 
-function countOrEmpty(typed: string): Fault {
-  return typed.trim() === '' || /^[1-9]\d{0,8}$/.test(typed.trim()) ? null : 'Write a whole number above 0'
+function textsOf(capacity: ListingShown['capacity']): Partial<Record<LimitName, string>> {
+  return Object.fromEntries(
+    Object.entries(capacity).map(([name, value]) => [name, value === null ? '' : String(value)]),
+  )
 }
 
-function countOf<Name extends 'requestsPerMinute' | 'tokensPerMinute' | 'concurrency'>(
-  name: Name,
-  values: ListingValues,
-): { [Key in Name]?: number } {
-  const typed = values[name].trim()
-  return typed === '' ? {} : ({ [name]: Number.parseInt(typed, 10) } as { [Key in Name]: number })
+/** What keeps the form from being sent, by field; nothing when it may go. */
+export function faultsOf(values: ListingValues, { isNew }: { isNew: boolean }): Record<string, string> {
+  const faults: Record<string, string> = {}
+  if (values.provider === '') faults.provider = 'Choose a provider'
+  if (values.name.trim() === '') faults.name = 'Give it a name that buyers will know it by'
+  if (isNew && values.key.trim() === '') faults.key = 'Paste the key of this provider'
+  if (values.baseUrl.trim() !== '' && !URL.canParse(values.baseUrl.trim()))
+    faults.baseUrl = 'Write a full URL, such as https://api.example.com/v1'
+  if (values.models.length === 0) faults.models = 'Add at least one model'
+  values.models.forEach(({ price }, at) => {
+    const rule = ruleOf(price)
+    if (typeof rule === 'string') faults[`models.${at}`] = rule
+  })
+  for (const { name } of LIMITS) {
+    const fault = limitFault(name, values.capacity[name])
+    if (fault) faults[`capacity.${name}`] = fault
+  }
+  if (values.ground === '') faults.ground = 'Say on what ground you may offer this'
+  if (!values.attested) faults.attested = 'Nothing is routed to a listing whose ground is not attested'
+  return faults
+}
+
+function limitFault(name: LimitName, typed: string): string | undefined {
+  const text = typed.trim()
+  if (text === '') return undefined
+  if (name.startsWith('usd'))
+    return /^\d{1,9}(\.\d{1,9})?$/.test(text) && Number(text) > 0
+      ? undefined
+      : 'Write an amount such as 20.00'
+  return /^[1-9]\d{0,12}$/.test(text) ? undefined : 'Write a whole number above 0'
+}
+
+/** The body that creates the listing. Only for values without faults. */
+export function newListingOf(values: ListingValues): NewListing {
+  return {
+    provider: values.provider,
+    name: values.name.trim(),
+    key: values.key.trim(),
+    ...(values.baseUrl.trim() === '' ? {} : { baseUrl: values.baseUrl.trim() }),
+    models: modelsOf(values, []),
+    capacity: capacityOf(values.capacity),
+    ground: values.ground as Ground,
+  }
+}
+
+/** What is different from the listing as it stands. Only for values without faults. */
+export function changesOf(values: ListingValues, listing: ListingShown, timeZone: string): ListingChange {
+  const before = listingValuesOf(listing, timeZone)
+  const models = modelsOf(values, listing.models)
+  const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+  return {
+    ...(values.name.trim() === listing.name ? {} : { name: values.name.trim() }),
+    ...(values.baseUrl.trim() === listing.baseUrl || values.baseUrl.trim() === ''
+      ? {}
+      : { baseUrl: values.baseUrl.trim() }),
+    ...(values.key.trim() === '' ? {} : { key: values.key.trim() }),
+    ...(isSame(models, modelsOf(before, listing.models)) ? {} : { models }),
+    ...(isSame(values.capacity, before.capacity) ? {} : { capacity: capacityOf(values.capacity) }),
+    ...(values.ground === listing.ground ? {} : { ground: values.ground as Ground }),
+  }
+}
+
+function modelsOf({ models }: ListingValues, before: ListingShown['models']): ModelBody[] {
+  return models.map(({ model, upstreamModel, price }) => {
+    const known = before.find((each) => each.model === model)
+    return {
+      model,
+      ...(upstreamModel.trim() === '' ? {} : { upstreamModel: upstreamModel.trim() }),
+      price: ruleOf(price) as PriceRuleShown,
+      // What a form does not show of a model stays as it was.
+      ...(known?.capacity ? { capacity: known.capacity } : {}),
+    }
+  })
+}
+
+/** Empty is no limit, and says so, so that one can be taken away. */
+function capacityOf(capacity: ListingValues['capacity']): Capacity {
+  return Object.fromEntries(
+    LIMITS.map(({ name }) => {
+      const text = capacity[name].trim()
+      if (text === '') return [name, null]
+      return [name, name.startsWith('usd') ? text : Number.parseInt(text, 10)]
+    }),
+  )
 }

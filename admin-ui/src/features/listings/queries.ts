@@ -1,125 +1,135 @@
-import { asObject, type Json, list, optionalCount, optionalText, text } from '../../lib/decode.ts'
-import { formatPrice } from '../../lib/money.ts'
-import { formatMultiplier } from '../../lib/multiplier.ts'
+import type { CatalogModelShown } from '@bourse/gateway/api/catalog'
+import type {
+  CredentialStatus,
+  ListingDashboardShown,
+  ListingShown,
+  PricePreviewShown,
+  PriceRuleShown,
+  PriceVersionShown,
+  ProviderGroundsShown,
+  ProviderShown,
+} from '@bourse/gateway/api/marketplace'
+import type { TrustCase } from '@bourse/gateway/api/trust'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useApi } from '../../lib/services.ts'
-import { useInvalidatingMutation } from '../../lib/use-invalidating-mutation.ts'
-import { usePagedList } from '../../lib/use-paged-list.ts'
-
-export interface Listing {
-  id: string
-  name: string
-  provider: string
-  baseUrl: string | undefined
-  state: string
-  stateReason: string | undefined
-  /** What the last verification came to, in a sentence. */
-  verification: string | undefined
-  models: readonly { model: string; price: string | undefined }[]
-  capacity: Capacity
-}
-
-export interface Capacity {
-  requestsPerMinute: number | undefined
-  tokensPerMinute: number | undefined
-  concurrency: number | undefined
-}
-
-export type Ground = 'own_endpoint' | 'authorised_reseller' | 'own_organisation'
-
-export interface NewListing {
-  provider: string
-  name: string
-  key: string
-  baseUrl?: string
-  models: { model: string; price: { kind: 'multiplier'; ppm: number } }[]
-  capacity?: { requestsPerMinute?: number; tokensPerMinute?: number; concurrency?: number }
-  ground: Ground
-}
+import { usePages } from '../../lib/use-pages.ts'
+import { useRead } from '../../lib/use-read.ts'
+import { useWrite } from '../../lib/use-write.ts'
+import type { Search } from '../../lib/with-search.ts'
+import type { ListingChange, NewListing } from './listing-values.ts'
 
 const path = '/api/marketplace/listings'
+const pathOf = (id: string): string => `${path}/${encodeURIComponent(id)}`
 /** What a listing changes beside itself. */
-const stale = ['listings', 'models'] as const
+const stale = ['/api/marketplace', '/api/providers', '/api/catalog']
 
-/** A key is verified in a second or two; the list follows. */
+/** A key is verified in a second or two; the page follows. */
 const verifyingMs = 1_000
+const liveMs = 15_000
 
 /** The listings that one may manage: one's own, for operators all. */
-export function useListings() {
-  return usePagedList('listings', path, readListing, {
-    filter: { scope: 'own' },
-    lookAgain: (listings) => (listings.some(({ state }) => state === 'verifying') ? verifyingMs : false),
-  })
+export function useListings(filter: Search = {}) {
+  const listings = usePages<ListingShown>(path, { scope: 'own', ...filter }, { refetchMs: liveMs })
+  return listings
+}
+
+export function useListing(id: string | undefined) {
+  const listing = useRead<ListingShown>(
+    pathOf(id ?? ''),
+    {},
+    { enabled: id !== undefined, refetchMs: liveMs },
+  )
+  const isVerifying = listing.data?.state === 'verifying'
+  // Asked again every second while its key is being tried.
+  useRead<ListingShown>(
+    pathOf(id ?? ''),
+    {},
+    { enabled: id !== undefined && isVerifying, refetchMs: isVerifying ? verifyingMs : false },
+  )
+  return listing
+}
+
+export function useDashboard(id: string | undefined) {
+  return useRead<ListingDashboardShown>(
+    `${pathOf(id ?? '')}/dashboard`,
+    {},
+    { enabled: id !== undefined, refetchMs: liveMs },
+  )
+}
+
+export function usePriceVersions(id: string) {
+  return usePages<PriceVersionShown>(`${pathOf(id)}/prices`)
+}
+
+export function useCasesOf(listing: string) {
+  return usePages<TrustCase>('/api/trust/cases', { listing })
+}
+
+interface ProviderList {
+  data: ProviderShown[]
+  customEndpoints: boolean
+  priceNoticeMs: number
+}
+
+export function useProviders() {
+  return useRead<ProviderList>('/api/providers')
+}
+
+export function useCatalogModels(q: string) {
+  return usePages<CatalogModelShown>('/api/catalog/models', { q })
 }
 
 export function useCreateListing() {
-  const api = useApi()
-  return useInvalidatingMutation(stale, (body: NewListing) =>
-    api.call(path, readId, { method: 'POST', body }),
-  )
+  return useWrite<NewListing, ListingShown>(stale, (body) => ({ path, method: 'POST', body }))
 }
 
-/** Takes a listing out of the market, or puts it back. */
-export function useSetListingState() {
-  const api = useApi()
-  return useInvalidatingMutation(stale, ({ id, state }: { id: string; state: 'active' | 'paused' }) =>
-    api.call(pathOf(id), () => undefined, { method: 'PUT', body: { state } }),
-  )
+export function useChangeListing(id: string) {
+  return useWrite<ListingChange, ListingShown>(stale, (body) => ({ path: pathOf(id), method: 'PUT', body }))
 }
 
 export function useDeleteListing() {
+  return useWrite<string, undefined>(stale, (id) => ({ path: pathOf(id), method: 'DELETE' }))
+}
+
+export function useDecideGrounds() {
+  return useWrite<{ provider: string; grounds: string[] }, ProviderGroundsShown>(stale, (body) => ({
+    path: '/api/marketplace/grounds',
+    method: 'PUT',
+    body,
+  }))
+}
+
+export function useCredentials() {
+  return useRead<CredentialStatus>('/api/admin/credentials', {}, { refetchMs: liveMs })
+}
+
+export function useRotateCredentials() {
+  return useWrite<void, CredentialStatus>(['/api/admin/credentials'], () => ({
+    path: '/api/admin/credentials/rotate',
+    method: 'POST',
+    body: {},
+  }))
+}
+
+export interface PreviewQuestion {
+  model: string
+  price: PriceRuleShown
+  listing?: string
+}
+
+/** What a price would come to; the last answer stays in sight while the next one is on its way. */
+export function usePricePreview(question: PreviewQuestion | undefined) {
   const api = useApi()
-  return useInvalidatingMutation(stale, (id: string) =>
-    api.call(pathOf(id), () => undefined, { method: 'DELETE' }),
-  )
-}
-
-function pathOf(id: string): string {
-  return `${path}/${encodeURIComponent(id)}`
-}
-
-function readId(json: unknown): string {
-  return text(asObject(json), 'id')
-}
-
-function readListing(listing: Json): Listing {
-  const capacity = asObject(listing.capacity, 'capacity')
-  return {
-    id: text(listing, 'id'),
-    name: text(listing, 'name'),
-    provider: text(listing, 'provider'),
-    baseUrl: optionalText(listing, 'baseUrl'),
-    state: text(listing, 'state'),
-    stateReason: optionalText(listing, 'stateReason'),
-    verification: readVerification(listing),
-    models: list(listing, 'models', (offer) => ({ model: text(offer, 'model'), price: readPrice(offer) })),
-    capacity: {
-      requestsPerMinute: optionalCount(capacity, 'requestsPerMinute'),
-      tokensPerMinute: optionalCount(capacity, 'tokensPerMinute'),
-      concurrency: optionalCount(capacity, 'concurrency'),
-    },
-  }
-}
-
-const steps: Readonly<Record<string, string>> = {
-  listing_models: 'Asking the provider which models this key has.',
-  probing: 'Asking one of them for a single token.',
-}
-
-function readVerification({ verification }: Json): string | undefined {
-  if (verification === undefined || verification === null) return undefined
-  const { step, message } = asObject(verification, 'verification')
-  if (typeof message === 'string') return message
-  return typeof step === 'string' ? steps[step] : undefined
-}
-
-/** What the rule comes to today; the rule itself when the catalogue has no list price for the model. */
-function readPrice(offer: Json): string | undefined {
-  if (offer.usdPerMTok !== undefined && offer.usdPerMTok !== null) {
-    const today = asObject(offer.usdPerMTok, 'usdPerMTok')
-    return `${formatPrice(text(today, 'input'))} in · ${formatPrice(text(today, 'output'))} out / M`
-  }
-  if (offer.price === undefined || offer.price === null) return undefined
-  const price = asObject(offer.price, 'price')
-  const ppm = optionalCount(price, 'ppm')
-  return ppm === undefined ? optionalText(price, 'kind') : `list price × ${formatMultiplier(ppm)}`
+  return useQuery({
+    queryKey: ['/api/marketplace/prices/preview', question],
+    queryFn: ({ signal }) =>
+      api.call('/api/marketplace/prices/preview', (json) => json as PricePreviewShown, {
+        method: 'POST',
+        body: question,
+        signal,
+      }),
+    enabled: question !== undefined,
+    placeholderData: keepPreviousData,
+    retry: false,
+  })
 }

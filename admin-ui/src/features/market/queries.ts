@@ -1,62 +1,29 @@
-import { useQuery } from '@tanstack/react-query'
-import { asObject, type Json, list, optionalCount, optionalText, text } from '../../lib/decode.ts'
-import { comparePrices } from '../../lib/money.ts'
-import { useApi } from '../../lib/services.ts'
+import type { ModelOnOffer, OfferShown } from '@bourse/gateway/api/marketplace'
+import { usePages } from '../../lib/use-pages.ts'
+import { useRead } from '../../lib/use-read.ts'
+import type { Search } from '../../lib/with-search.ts'
 
-export interface MarketOffer {
-  listingId: string
-  provider: string
-  /** USD per million tokens as decimal strings; absent when the price is not known. */
-  inputUsdPerMTok: string | undefined
-  outputUsdPerMTok: string | undefined
-  state: string
+/** Prices move with the clock and the load; a quarter of a minute is fresh enough to choose by. */
+const LOOK_AGAIN_MS = 15_000
+
+export function useModelsOnOffer(filter: Search) {
+  return usePages<ModelOnOffer>('/api/marketplace/models', filter, { refetchMs: LOOK_AGAIN_MS })
 }
 
-export interface MarketModel {
-  id: string
-  contextWindow: number | undefined
-  offers: readonly MarketOffer[]
+export function useOffers(filter: Search) {
+  return usePages<OfferShown>('/api/marketplace/offers', filter, { refetchMs: LOOK_AGAIN_MS })
 }
 
-export function useModels() {
-  const api = useApi()
-  return useQuery({
-    queryKey: ['models'],
-    queryFn: ({ signal }) => api.call('/api/models', readModels, { signal }),
-    refetchInterval: 30_000,
-  })
+interface OfferPage {
+  data: OfferShown[]
 }
 
-/** Whether a request for this model would find a seller now. */
-export function isOnOffer(model: MarketModel): boolean {
-  return model.offers.some((offer) => offer.state === 'active')
-}
-
-/** The cheapest price of a kind among the offers that can be chosen now. */
-export function cheapest(
-  model: MarketModel,
-  kind: 'inputUsdPerMTok' | 'outputUsdPerMTok',
-): string | undefined {
-  return model.offers
-    .filter((offer) => offer.state === 'active')
-    .flatMap((offer) => offer[kind] ?? [])
-    .sort(comparePrices)[0]
-}
-
-export function readModels(json: unknown): MarketModel[] {
-  return list(asObject(json), 'data', (model) => ({
-    id: text(model, 'id'),
-    contextWindow: optionalCount(model, 'contextWindow'),
-    offers: list(model, 'offers', readOffer),
-  }))
-}
-
-function readOffer(offer: Json): MarketOffer {
-  return {
-    listingId: text(offer, 'listingId'),
-    provider: text(offer, 'provider'),
-    inputUsdPerMTok: optionalText(offer, 'inputUsdPerMTok'),
-    outputUsdPerMTok: optionalText(offer, 'outputUsdPerMTok'),
-    state: text(offer, 'state'),
-  }
+/** The offer of one listing for one model, also when the list is filtered without it. */
+export function useOffer(model: string | undefined, listing: string | undefined) {
+  return useRead<OfferPage>(
+    '/api/marketplace/offers',
+    // Another question than a page of the list, also for the cache.
+    { model, listing, limit: 1 },
+    { enabled: model !== undefined && listing !== undefined, refetchMs: LOOK_AGAIN_MS },
+  )
 }

@@ -1,69 +1,26 @@
-import { useQuery } from '@tanstack/react-query'
-import { asObject, type Json, list, nanos, optionalText, text } from '../../lib/decode.ts'
-import { useApi, usePerson } from '../../lib/services.ts'
+import type { RequestsAnswer } from '@bourse/gateway/api/analytics'
+import type { KeyShown } from '@bourse/gateway/api/keys'
+import { useRead } from '../../lib/use-read.ts'
+import { useSpend } from '../../lib/use-spend.ts'
 
-/** The balance moves while requests run: fresh enough to watch, rare enough to be free. */
-const balanceEveryMs = 15_000
-const statementLines = 12
+/** Fresh enough to watch, rare enough to be free. */
+const everyMs = 15_000
+/** A request appears seconds after its answer. */
+const latestEveryMs = 5_000
+const requestsShown = 6
+/** Keys beyond the newest hundred are looked after on their own page. */
+const keysLookedAt = 100
 
-export interface Balance {
-  balanceNanos: bigint
-  availableNanos: bigint
-  heldNanos: bigint
+export const spendDays = 30
+
+export function useSpent() {
+  return useSpend({ days: spendDays, refetchMs: everyMs })
 }
 
-export interface StatementLine {
-  id: string
-  at: string
-  what: string
-  detail: string | undefined
-  amountNanos: bigint
+export function useLatestRequests() {
+  return useRead<RequestsAnswer>('/api/requests', { limit: requestsShown }, { refetchMs: latestEveryMs })
 }
 
-export function useBalance() {
-  const api = useApi()
-  const signedIn = usePerson() !== undefined
-  return useQuery({
-    queryKey: ['balance'],
-    queryFn: ({ signal }) => api.call('/api/balance', readBalance, { signal }),
-    refetchInterval: balanceEveryMs,
-    enabled: signedIn,
-  })
-}
-
-export function useStatement() {
-  const api = useApi()
-  return useQuery({
-    queryKey: ['statement'],
-    queryFn: ({ signal }) => api.call(`/api/statements?limit=${statementLines}`, readStatement, { signal }),
-    refetchInterval: balanceEveryMs,
-  })
-}
-
-export function readBalance(json: unknown): Balance {
-  const balance = asObject(json)
-  return {
-    balanceNanos: nanos(balance, 'balanceNanos'),
-    availableNanos: nanos(balance, 'availableNanos'),
-    heldNanos: nanos(balance, 'heldNanos'),
-  }
-}
-
-export function readStatement(json: unknown): StatementLine[] {
-  return list(asObject(json), 'data', readLine)
-}
-
-function readLine(line: Json): StatementLine {
-  return {
-    id: text(line, 'id'),
-    at: text(line, 'createdAt'),
-    what: text(line, 'description'),
-    detail: optionalText(line, 'model') ?? kindOf(text(line, 'code')),
-    amountNanos: nanos(line, 'amountNanos'),
-  }
-}
-
-/** What an operator booked is described in his words; the kind says what it is. */
-function kindOf(code: string): string | undefined {
-  return code === 'request_settled' ? undefined : code.replaceAll('_', ' ')
+export function useNewestKeys() {
+  return useRead<{ data: KeyShown[] }>('/api/keys', { limit: keysLookedAt })
 }

@@ -5,10 +5,16 @@ import { useState } from 'react'
 import { ErrorPanel } from '../../components/error-panel.tsx'
 import { newIdempotencyKey } from '../../lib/idempotency-key.ts'
 import { formatUsd, parseUsdInput } from '../../lib/money.ts'
-import { type User, useAddCredit } from './queries.ts'
+import { useAddCredit } from './queries.ts'
 
 /** Gives a user play money. Sending the form again after a lost answer cannot pay twice. */
-export function AddCreditDialog({ user, onClose }: { user: User; onClose: () => void }) {
+export function AddCreditDialog({
+  user,
+  onClose,
+}: {
+  user: { id: string; name: string }
+  onClose: () => void
+}) {
   const credit = useAddCredit()
   // Changes with what is paid: the same key with another amount is refused by the gateway.
   const [intent, setIntent] = useState({ paid: '', idempotencyKey: '' })

@@ -1,48 +1,60 @@
-import { Button, Checkbox, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core'
+import {
+  Checkbox,
+  Group,
+  Modal,
+  PasswordInput,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { notifications } from '@mantine/notifications'
-import { ErrorPanel } from '../../components/error-panel.tsx'
+import { FormActions } from '../../components/form-actions.tsx'
 import { SecretOnce } from '../../components/secret-once.tsx'
+import { newPasswordFault } from '../../lib/new-password.ts'
 import { type NewUser, useCreateUser } from './queries.ts'
 
-const leastPasswordCharacters = 12
-
-/** First the form; then, when the gateway made the password, the password once. */
+/** First the form; then what has to be handed over, once: a password, or a link that no server will send. */
 export function CreateUserDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const create = useCreateUser()
-  const password = create.data?.password
+  const secret = create.data?.password ?? create.data?.invitation?.link
+  const isLink = create.data?.invitation?.link !== undefined
   const close = (): void => {
     create.reset()
     onClose()
   }
   const submit = (user: NewUser): void =>
     create.mutate(user, {
-      onSuccess: (created) => {
-        if (created.password !== undefined) return
+      onSuccess: ({ email, password, invitation }) => {
+        if (password !== undefined || invitation?.link !== undefined) return
         notifications.show({
           color: 'green',
-          title: 'User created',
-          message: `${created.email} can sign in now.`,
+          title: invitation ? 'Invitation on its way' : 'User created',
+          message: invitation ? `${email} gets a mail with a link.` : `${email} can sign in now.`,
         })
         close()
       },
     })
+  const title =
+    secret === undefined
+      ? 'Create a user'
+      : `${isLink ? 'Invitation for' : 'Password of'} ${create.data?.email}`
   return (
     <Modal
       opened={opened}
       onClose={close}
-      closeOnClickOutside={password === undefined}
-      closeOnEscape={password === undefined}
-      title={
-        <Text fw={650}>{password === undefined ? 'Create a user' : `Password of ${create.data?.email}`}</Text>
-      }
+      closeOnClickOutside={secret === undefined}
+      closeOnEscape={secret === undefined}
+      title={<Text fw={650}>{title}</Text>}
     >
-      {password === undefined ? (
+      {secret === undefined ? (
         <CreateUserForm busy={create.isPending} error={create.error} onSubmit={submit} onCancel={close} />
       ) : (
-        <SecretOnce secret={password} label="password" onDone={close}>
-          Hand this password to {create.data?.email} over a channel you trust. They can change it after
-          signing in.
+        <SecretOnce secret={secret} label={isLink ? 'invitation link' : 'password'} onDone={close}>
+          {isLink
+            ? `No mail server is set, so nothing was sent. Hand this link to ${create.data?.email} over a channel you trust; it works once, for seven days.`
+            : `Hand this password to ${create.data?.email} over a channel you trust. They can change it after signing in.`}
         </SecretOnce>
       )}
     </Modal>
@@ -56,16 +68,22 @@ interface CreateUserFormProps {
   onCancel: () => void
 }
 
+interface Values {
+  name: string
+  email: string
+  way: 'invite' | 'password'
+  password: string
+  may: string[]
+}
+
 function CreateUserForm({ busy, error, onSubmit, onCancel }: CreateUserFormProps) {
-  const form = useForm({
-    initialValues: { name: '', email: '', password: '', buyer: true, seller: false, operator: false },
+  const form = useForm<Values>({
+    initialValues: { name: '', email: '', way: 'invite', password: '', may: ['buyer'] },
     validate: {
       name: (name) => (name.trim() === '' ? 'Enter a name' : null),
       email: (email) => (/^\S+@\S+$/.test(email.trim()) ? null : 'Enter an email address'),
-      password: (password) =>
-        password === '' || password.length >= leastPasswordCharacters
-          ? null
-          : `Use at least ${leastPasswordCharacters} characters, or leave it empty`,
+      password: (password, { way }) =>
+        way === 'invite' || password === '' ? null : newPasswordFault(password),
     },
   })
   return (
@@ -79,63 +97,51 @@ function CreateUserForm({ busy, error, onSubmit, onCancel }: CreateUserFormProps
           {...form.getInputProps('name')}
         />
         <TextInput label="Email" type="email" autoComplete="off" {...form.getInputProps('email')} />
-        <PasswordInput
-          label="Password"
-          description="Leave it empty: the gateway makes a strong one and shows it once."
-          autoComplete="new-password"
-          {...form.getInputProps('password')}
+        <SegmentedControl
+          aria-label="How the person gets in"
+          fullWidth
+          data={[
+            { value: 'invite', label: 'Invite by mail' },
+            { value: 'password', label: 'Give a password' },
+          ]}
+          {...form.getInputProps('way')}
         />
-        <Checkbox.Group
-          label="May"
-          value={rolesOf(form.values)}
-          onChange={(roles) => form.setValues(flagsOf(roles))}
-        >
+        {form.values.way === 'password' ? (
+          <PasswordInput
+            label="Password"
+            description="Leave it empty: the gateway makes a strong one and shows it once."
+            autoComplete="new-password"
+            {...form.getInputProps('password')}
+          />
+        ) : (
+          <Text size="sm" c="dimmed">
+            The person gets a link that works once, for seven days, and chooses the password.
+          </Text>
+        )}
+        <Checkbox.Group label="May" {...form.getInputProps('may')}>
           <Group mt="xs">
             <Checkbox value="buyer" label="buy" />
             <Checkbox value="seller" label="sell" />
             <Checkbox value="operator" label="operate this gateway" />
           </Group>
         </Checkbox.Group>
-        {error ? <ErrorPanel error={error} /> : null}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onCancel}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Create user
-          </Button>
-        </Group>
+        <FormActions
+          act={form.values.way === 'invite' ? 'Invite user' : 'Create user'}
+          busy={busy}
+          error={error}
+          onCancel={onCancel}
+        />
       </Stack>
     </form>
   )
 }
 
-interface Flags {
-  buyer: boolean
-  seller: boolean
-  operator: boolean
-}
-
-const allRoles = ['buyer', 'seller', 'operator'] as const
-
-function rolesOf(flags: Flags): string[] {
-  return allRoles.filter((role) => flags[role])
-}
-
-function flagsOf(roles: readonly string[]): Flags {
+function newUserOf({ name, email, way, password, may }: Values): NewUser {
   return {
-    buyer: roles.includes('buyer'),
-    seller: roles.includes('seller'),
-    operator: roles.includes('operator'),
-  }
-}
-
-function newUserOf(values: Flags & { name: string; email: string; password: string }): NewUser {
-  return {
-    name: values.name.trim(),
-    email: values.email.trim(),
-    roles: (['buyer', 'seller'] as const).filter((role) => values[role]),
-    operator: values.operator,
-    ...(values.password === '' ? {} : { password: values.password }),
+    name: name.trim(),
+    email: email.trim(),
+    roles: (['buyer', 'seller'] as const).filter((role) => may.includes(role)),
+    operator: may.includes('operator'),
+    ...(way === 'invite' ? { invite: true } : password === '' ? {} : { password }),
   }
 }

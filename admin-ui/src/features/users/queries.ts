@@ -1,23 +1,16 @@
-import { asObject, type Json, optionalText, text, texts } from '../../lib/decode.ts'
-import { useApi } from '../../lib/services.ts'
-import { useInvalidatingMutation } from '../../lib/use-invalidating-mutation.ts'
-import { usePagedList } from '../../lib/use-paged-list.ts'
-
-export interface User {
-  id: string
-  name: string
-  email: string
-  roles: readonly string[]
-  createdAt: string | undefined
-  closedAt: string | undefined
-}
+import type { InvitationShown, UserCreated, UserDetailShown, UserShown } from '@bourse/gateway/api/users'
+import { usePages } from '../../lib/use-pages.ts'
+import { useRead } from '../../lib/use-read.ts'
+import { useWrite } from '../../lib/use-write.ts'
 
 export interface NewUser {
   name: string
   email: string
   roles: ('buyer' | 'seller')[]
   operator: boolean
-  /** Left out, the gateway makes one and tells it once. */
+  /** By mail; the person chooses the password. */
+  invite?: true
+  /** Left out, and without an invitation, the gateway makes one and tells it once. */
   password?: string
 }
 
@@ -29,43 +22,72 @@ export interface Credit {
   idempotencyKey: string
 }
 
-export function useUsers() {
-  return usePagedList('users', '/api/users', readUser)
+interface UserChange {
+  id: string
+  changes: {
+    name?: string
+    email?: string
+    roles?: ('buyer' | 'seller')[]
+    operator?: boolean
+    password?: true
+  }
 }
 
-/** Creates a user; the answer has the password when the gateway made it. */
+const pathOf = (id: string) => `/api/users/${encodeURIComponent(id)}`
+const users = ['/api/users']
+
+export function useUsers(filter: { q?: string; state?: string; role?: string }) {
+  return usePages<UserShown>('/api/users', filter)
+}
+
+export function useUser(id: string) {
+  return useRead<UserDetailShown>(pathOf(id))
+}
+
+/** Creates a user; the answer has the password when the gateway made it, or the link nobody will send. */
 export function useCreateUser() {
-  const api = useApi()
-  return useInvalidatingMutation(['users'], (body: NewUser) =>
-    api.call('/api/users', readCreated, { method: 'POST', body }),
-  )
+  return useWrite<NewUser, UserCreated>(users, (body) => ({ path: '/api/users', method: 'POST', body }))
+}
+
+/** Changes a user; the answer has the password when the gateway made it. */
+export function useChangeUser() {
+  return useWrite<UserChange, UserShown & { password?: string }>(users, ({ id, changes }) => ({
+    path: pathOf(id),
+    method: 'PATCH',
+    body: changes,
+  }))
+}
+
+export function useRemoveUser() {
+  return useWrite<string, { outcome: 'closed' | 'deleted' }>(users, (id) => ({
+    path: pathOf(id),
+    method: 'DELETE',
+  }))
+}
+
+export function useInviteAgain() {
+  return useWrite<string, InvitationShown>(users, (id) => ({
+    path: `${pathOf(id)}/invitation`,
+    method: 'POST',
+  }))
+}
+
+export function useWithdrawInvitation() {
+  return useWrite<string, undefined>(users, (id) => ({ path: `${pathOf(id)}/invitation`, method: 'DELETE' }))
+}
+
+export function useResetTwoFactor() {
+  return useWrite<string, undefined>(users, (id) => ({ path: `${pathOf(id)}/two-factor`, method: 'DELETE' }))
 }
 
 export function useAddCredit() {
-  const api = useApi()
-  return useInvalidatingMutation(['users', 'balance', 'statement'], (credit: Credit) =>
-    api.call(`/api/users/${encodeURIComponent(credit.userId)}/credits`, () => undefined, {
+  return useWrite<Credit, unknown>(
+    ['/api/users', '/api/balance', '/api/statements'],
+    ({ userId, amountNanos, reason, idempotencyKey }) => ({
+      path: `${pathOf(userId)}/credits`,
       method: 'POST',
-      body: { amountNanos: credit.amountNanos.toString(), reason: credit.reason },
-      headers: { 'idempotency-key': credit.idempotencyKey },
+      body: { amountNanos: amountNanos.toString(), reason },
+      headers: { 'idempotency-key': idempotencyKey },
     }),
   )
-}
-
-function readCreated(json: unknown): { email: string; password: string | undefined } {
-  const created = asObject(json)
-  const user = created.user === undefined ? created : asObject(created.user, 'user')
-  return { email: text(user, 'email'), password: optionalText(created, 'password') }
-}
-
-function readUser(user: Json): User {
-  const operator = user.operator === true && !texts(user, 'roles').includes('operator') ? ['operator'] : []
-  return {
-    id: text(user, 'id'),
-    name: text(user, 'name'),
-    email: text(user, 'email'),
-    roles: [...texts(user, 'roles'), ...operator],
-    createdAt: optionalText(user, 'createdAt'),
-    closedAt: optionalText(user, 'closedAt'),
-  }
 }
