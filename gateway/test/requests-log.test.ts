@@ -12,6 +12,7 @@ import {
   type ScriptedUpstream,
   startScriptedUpstream,
 } from './support/scripted-upstream.ts'
+import { untilCounted } from './support/until-counted.ts'
 
 const MODEL = 'openai/gpt-4o-mini'
 const SECRET_WORDS = 'the upstream says: sk-upstream-secret was refused'
@@ -64,14 +65,7 @@ async function answerOf(key: string, body: Record<string, unknown> = {}): Promis
   return answer.headers.get('x-request-id') as string
 }
 
-/** Everything that ended is written and counted. */
-async function allCounted() {
-  await gateway.settleAndAudit()
-  await gateway.context.analytics.requestLog.idle()
-  // One may have begun before the last of them.
-  await gateway.context.analytics.rollup.countNow()
-  await gateway.context.analytics.rollup.countNow()
-}
+const allCounted = () => untilCounted(gateway)
 
 const get = (path: string, token: string) =>
   supertest(gateway.origin).get(path).set('authorization', `Bearer ${token}`)
@@ -363,8 +357,7 @@ test('what a killed gateway did not tell comes into the log from the books', asy
   await pool.query(`DELETE FROM usage_hour`)
   await pool.query(`DELETE FROM usage_market`)
   await pool.query(`UPDATE usage_progress SET xid = '0'`)
-  await gateway.context.analytics.rollup.countNow()
-  await gateway.context.analytics.rollup.countNow()
+  await allCounted()
   const { body } = await get(`/api/requests/${id}`, buyer.key)
   const untold = { status: null, attempts: null, overheadMs: null, modelAsked: null }
   expect(body).toEqual({ ...told, ...untold, durationMs: body.durationMs })

@@ -5,6 +5,7 @@ import type { SpendingAlertShown } from '../src/analytics/api.ts'
 import { startTestGateway, type TestGateway } from './support/gateway.ts'
 import { createTestClock } from './support/people-app.ts'
 import { completion, type ScriptedUpstream, startScriptedUpstream } from './support/scripted-upstream.ts'
+import { untilCounted } from './support/until-counted.ts'
 
 const DAY_MS = 86_400_000
 const clock = createTestClock()
@@ -67,11 +68,7 @@ async function spend(key: string): Promise<void> {
 }
 
 /** What was booked is counted, and alerts have been looked at. */
-async function looked(): Promise<void> {
-  await gateway.settleAndAudit()
-  await gateway.context.analytics.rollup.countNow()
-  await gateway.context.analytics.rollup.countNow()
-}
+const looked = () => untilCounted(gateway)
 
 async function mailsTo(email: string): Promise<{ subject: string; text: string }[]> {
   const { rows } = await gateway.context.database.pool.query(
