@@ -139,7 +139,7 @@ async function seeWhy(hand: Hand, { page }: Visit, requestId: string): Promise<v
     expect(nanosRead((await row.getByRole('cell').last().innerText()).trim())).toBe(booked)
     await hand.press(row.getByRole('link'))
     const drawer = page.getByRole('dialog', { name: 'Request' })
-    await drawer.getByText(requestId).waitFor()
+    await drawer.getByText(requestId, { exact: true }).waitFor()
     const why = drawer.getByRole('region', { name: /^Why (Bay|Demo)/ })
     await why.getByText('chosen first').waitFor()
     await why.getByRole('table').waitFor()

@@ -92,7 +92,7 @@ async function seeEarnings(hand: Hand, { page }: Visit, requestId: string): Prom
     await row.waitFor()
     expect(nanosRead(await row.getByRole('cell').last().innerText())).toBe(EARNED_NANOS)
     await hand.press(row.getByRole('link'))
-    await page.getByRole('dialog').getByText(requestId).waitFor()
+    await page.getByRole('dialog').getByText(requestId, { exact: true }).waitFor()
     await page.keyboard.press('Escape')
   })
   await step('See what it earns', async () => {
