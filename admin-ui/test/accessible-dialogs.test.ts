@@ -2,19 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { expectAccessible } from './support/expect-accessible.ts'
-import { type Furniture, furnish } from './support/furnished.ts'
-import { raiseStage, story } from './support/real-stage.ts'
+import { raiseFurnishedStage } from './support/furnished.ts'
+import { story } from './support/real-stage.ts'
 import { settled } from './support/routes.ts'
-import { raiseVendor, type Vendor } from './support/vendor.ts'
 import { dialogs } from './support/views.ts'
 
-let vendor: Vendor
-const stage = raiseStage(async () => {
-  vendor = await raiseVendor()
-  return { outside: vendor.outside, env: { GATEWAY_SIGN_UP: 'open' } }
-})
-let furniture: Promise<Furniture> | undefined
-const furnished = () => (furniture ??= furnish(stage, vendor))
+const { stage, furnished } = raiseFurnishedStage()
 
 test('every dialog in the sources is opened', () => {
   expect(Object.keys(dialogs).sort()).toEqual(filesWithDialogs())

@@ -1,18 +1,11 @@
 import { expect, test } from 'vitest'
 import { expectAccessible, expectNarrow } from './support/expect-accessible.ts'
-import { type Furniture, furnish } from './support/furnished.ts'
-import { raiseStage, story } from './support/real-stage.ts'
+import { raiseFurnishedStage } from './support/furnished.ts'
+import { story } from './support/real-stage.ts'
 import { routesOfConsole, settled } from './support/routes.ts'
-import { raiseVendor, type Vendor } from './support/vendor.ts'
 import { views } from './support/views.ts'
 
-let vendor: Vendor
-const stage = raiseStage(async () => {
-  vendor = await raiseVendor()
-  return { outside: vendor.outside, env: { GATEWAY_SIGN_UP: 'open' } }
-})
-let furniture: Promise<Furniture> | undefined
-const furnished = () => (furniture ??= furnish(stage, vendor))
+const { stage, furnished } = raiseFurnishedStage()
 
 test('every route of the console has its row', () => {
   expect(Object.keys(views).sort()).toEqual(routesOfConsole().sort())

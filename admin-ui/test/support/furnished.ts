@@ -1,7 +1,7 @@
 /** A gateway that has been used for a while: something of everything, so that no page is empty. */
 import { type Api, apiOf, chat, clearMarket, listKey } from './market-scene.ts'
-import type { Person, Stage } from './real-stage.ts'
-import { refusing, saying, type Vendor } from './vendor.ts'
+import { type Person, raiseStage, type Stage } from './real-stage.ts'
+import { raiseVendor, refusing, saying, type Vendor } from './vendor.ts'
 
 export interface Furniture {
   /** Buyer, seller and operator in one, who may open every page. */
@@ -18,7 +18,18 @@ export interface Furniture {
 
 const DEAR = 'openai/o1-pro'
 
-export async function furnish(stage: Stage, vendor: Vendor): Promise<Furniture> {
+/** A stage for the tests of a file, furnished when the first of them asks. */
+export function raiseFurnishedStage(): { stage: Stage; furnished: () => Promise<Furniture> } {
+  let vendor: Vendor
+  const stage = raiseStage(async () => {
+    vendor = await raiseVendor()
+    return { outside: vendor.outside, env: { GATEWAY_SIGN_UP: 'open' } }
+  })
+  let furniture: Promise<Furniture> | undefined
+  return { stage, furnished: () => (furniture ??= furnish(stage, vendor)) }
+}
+
+async function furnish(stage: Stage, vendor: Vendor): Promise<Furniture> {
   const { gateway } = stage
   const person = await stage.person({ name: 'Ines Duarte', roles: ['buyer', 'seller'], usd: 50 })
   await gateway.api('patch', `/api/users/${person.id}`).send({ operator: true }).expect(200)
